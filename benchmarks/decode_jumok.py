@@ -1,0 +1,40 @@
+"""Jumok's side of the decoding rows."""
+
+from typing import Any
+
+import torch
+
+from benchmarks import work
+from benchmarks.decoding import Translate, portions, serve
+from jumok.data.batching import pad
+from jumok.data.tokenizer import BEGIN, END, PAD
+from jumok.decoding.search import SearchOptions, search
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
+
+@torch.inference_mode()
+def load(asked: dict[str, Any]) -> Translate:
+    torch.set_num_threads(asked["threads"])
+    device = torch.device(asked["device"])
+    model = work.read_model(asked["work"]).to(device, DTYPES[asked["precision"]]).eval()
+    # the last of the tokens is the end, for which the decoder takes a step like the peers' last one
+    written = asked["tokens"] - 1
+    options = SearchOptions(beam=asked["beam"], min_length=written, length_penalty=1.0)
+
+    @torch.inference_mode()
+    def translate(rows: list[list[int]]) -> list[list[int]]:
+        outputs: list[list[int]] = []
+        for batch in portions(rows, asked["batch"]):
+            source, lengths = pad(batch)
+            encoded = model.encode(source.to(device), lengths.to(device))
+            room = [written] * len(batch)
+            found = search(model, encoded, options, begin=BEGIN, end=END, pad=PAD, max_lengths=room, device=device)
+            outputs += [best[0].tokens for best in found]
+        return outputs
+
+    return translate
+
+
+if __name__ == "__main__":
+    serve(load, "torch", "jumok")

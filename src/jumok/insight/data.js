@@ -1,0 +1,95 @@
+// Weights of the page: unpacked when asked for, joined to words, without sinks. The laws are those of maps.py.
+
+const book = JSON.parse(document.getElementById("data").textContent);
+
+// base64 of deflate of: one float32 scale a head, then a byte a weight (see viewer.pack)
+async function unpack(text, heads, rows, keys) {
+  const packed = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const bytes = await new Response(stream).arrayBuffer();
+  const view = new DataView(bytes);
+  const size = rows * keys;
+  return Array.from({ length: heads }, (_, head) => {
+    const scale = view.getFloat32(4 * head, true) / 255;
+    return Float32Array.from(new Uint8Array(bytes, 4 * heads + head * size, size), (step) => step * scale);
+  });
+}
+
+const unpacked = new Map(); // base64 -> promise of heads; a layer is unpacked once
+
+function layerMaps(sentence, kind, layer) {
+  const rows = sentence.sides[kind.rows].pieces.length;
+  const keys = sentence.sides[kind.keys].pieces.length;
+  const [text, heads] = layer < 0 ? [kind.average, 1] : [kind.layers[layer].data, kind.layers[layer].heads];
+  if (!unpacked.has(text)) unpacked.set(text, unpack(text, heads, rows, keys));
+  return unpacked.get(text);
+}
+
+function mean(maps) {
+  const out = new Float32Array(maps[0].length);
+  for (const map of maps) for (let i = 0; i < out.length; i++) out[i] += map[i] / maps.length;
+  return out;
+}
+
+const SPACE = /^[▁Ġ ]/;
+
+// One side of a map as tokens to draw: pieces or words, without the hidden ones. `of[piece]` is its token, or -1.
+function tokens(side, words, hidden) {
+  const list = [];
+  const of = side.pieces.map(() => -1);
+  let last = null;
+  side.pieces.forEach((piece, at) => {
+    if (hidden.has(at)) return;
+    const word = words ? side.words[at] : at;
+    if (word !== last) {
+      const text = words ? side.labels[side.words[at]] : piece;
+      list.push({ text, special: !!side.special[at], space: SPACE.test(piece) || !!side.special[at], count: 0 });
+      last = word;
+    }
+    list[list.length - 1].count++;
+    of[at] = list.length - 1;
+  });
+  return { list, of };
+}
+
+// Hidden keys dropped and rows stretched to sum to 1; then the sum over a word's keys, the mean over its rows.
+function reduce(map, rowSide, keySide, words, hidden) {
+  const rows = tokens(rowSide, words, new Set());
+  const keys = tokens(keySide, words, hidden);
+  const width = keySide.pieces.length;
+  const out = new Float32Array(rows.list.length * keys.list.length);
+  rows.of.forEach((row, i) => {
+    let total = 1;
+    if (hidden.size) {
+      total = 0;
+      for (let j = 0; j < width; j++) if (keys.of[j] >= 0) total += map[i * width + j];
+    }
+    if (total <= 0) return;
+    const scale = 1 / (total * rows.list[row].count);
+    for (let j = 0; j < width; j++) {
+      if (keys.of[j] >= 0) out[row * keys.list.length + keys.of[j]] += map[i * width + j] * scale;
+    }
+  });
+  let most = 0;
+  for (const weight of out) most = Math.max(most, weight);
+  return { rows: rows.list, keys: keys.list, weights: out, most };
+}
+
+// What a row looked at, most first; and over how many keys it is spread: 2 to the entropy.
+function lookedAt(picture, row) {
+  const width = picture.keys.length;
+  const own = picture.weights.subarray(row * width, (row + 1) * width);
+  const order = [...own.keys()].sort((a, b) => own[b] - own[a]);
+  let bits = 0;
+  for (const weight of own) if (weight > 0) bits -= weight * Math.log2(weight);
+  return { weights: own, order, spread: 2 ** bits };
+}
+
+function wroteFrom(picture, key) {
+  return Float32Array.from(picture.rows, (_, row) => picture.weights[row * picture.keys.length + key]);
+}
+
+function percent(weight) {
+  const value = 100 * weight;
+  return (value >= 9.95 || value === 0 ? value.toFixed(0) : value.toFixed(1)) + "\u00a0%";
+}

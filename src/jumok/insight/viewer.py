@@ -1,0 +1,157 @@
+"""One self-contained page on which attention is seen: matrix, lines and text, no network, light and dark, ko and en."""
+
+import base64
+import json
+import re
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from jumok.files import atomic_write
+from jumok.insight.maps import SPECIAL, Map, Weights, as_map, average, received, sinks, word_ids, word_labels
+
+Kind = Literal["cross", "encoder", "decoder"]
+# kind -> whose pieces are its rows, whose its keys; `read` is what the decoder had read when it wrote a row
+_SIDES: dict[Kind, tuple[str, str]] = {
+    "cross": ("target", "source"),
+    "encoder": ("source", "source"),
+    "decoder": ("target", "read"),
+}
+
+
+@dataclass(frozen=True)
+class AttentionView:
+    """The attention of one sentence, ready to be drawn.
+
+    Attributes:
+        source: source pieces, the keys of the encoder and of cross-attention.
+        target: target pieces with the end token; row i of a decoder's map is the step that wrote piece i.
+        maps: module path -> ``(H, Q, K)``, as `record` names them: ``...cross`` is cross-attention, ``encoder...``
+            the encoder's and ``decoder...`` the decoder's self-attention (over `begin` and the pieces before).
+        source_text, output_text, reference: the sentence, what the model wrote, and what was asked for, if known.
+        model: a line on the model, shown under the title.
+        source_words, target_words: word number of each piece; by default by the rule of `maps.word_ids`.
+        begin: the decoder's first input.
+    """
+
+    source: Sequence[str]
+    target: Sequence[str]
+    maps: Mapping[str, Weights]
+    source_text: str
+    output_text: str
+    reference: str | None = None
+    model: str = ""
+    source_words: Sequence[int] | None = None
+    target_words: Sequence[int] | None = None
+    begin: str = "<s>"
+
+
+def write_attention_page(path: Path, sentences: Sequence[AttentionView], title: str) -> None:
+    """Write `attention_page` to `path`, whole or not at all; `UserError` where that is not possible."""
+    atomic_write(path, attention_page(sentences, title))
+
+
+def attention_page(sentences: Sequence[AttentionView], title: str) -> str:
+    """A page of HTML that needs nothing but itself; weights are kept to 1/255.
+
+    Raises `ValueError` if there is no sentence or a map does not fit its pieces.
+    """
+    if not sentences:
+        raise ValueError("a page needs at least one sentence")
+    data = {"title": title, "sentences": [_sentence(view) for view in sentences]}
+    # inside a script element only "<" can end it; the rest is for old parsers
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    files = resources.files("jumok.insight")
+    script = "\n".join((files / name).read_text(encoding="utf-8") for name in ("data.js", "views.js", "page.js"))
+    parts = {
+        "title": escape(title),
+        "style": (files / "page.css").read_text(encoding="utf-8"),
+        "script": script,
+        "data": text,
+    }
+    # in one go: what is put in is not searched again
+    return re.sub(r"\{\{(\w+)\}\}", lambda m: parts[m[1]], (files / "page.html").read_text(encoding="utf-8"))
+
+
+def kind_of(name: str) -> Kind:
+    """What a module path looks from and at: ``decoder.blocks.0.cross`` is "cross"."""
+    if name.rpartition(".")[2] == "cross":
+        return "cross"
+    return "encoder" if name.startswith("encoder") else "decoder"
+
+
+def pack(weights: Map) -> str:
+    """``(H, Q, K)`` as base64 of deflate of: H float32 scales (each head's largest weight), H x Q x K bytes.
+
+    A weight is ``byte * scale / 255``. Rounding is carried along the row, so that each weight, and the sum of any
+    run of neighbours (a word, the row), is within ``scale / 255``.
+    """
+    scale = weights.max((1, 2), initial=0.0)
+    steps = weights.astype(np.float64) * (255.0 / np.where(scale > 0, scale, 1.0))[:, None, None]
+    ends = np.floor(steps.cumsum(-1) + 0.5)
+    quantised = np.diff(ends, axis=-1, prepend=0.0).clip(0, 255).astype(np.uint8)
+    content = scale.astype("<f4").tobytes() + quantised.tobytes()
+    return base64.b64encode(zlib.compress(content, 9)).decode()
+
+
+def _sentence(view: AttentionView) -> dict[str, Any]:
+    source, target = list(view.source), list(view.target)
+    source_words = list(view.source_words or word_ids(source))
+    target_words = list(view.target_words or word_ids(target))
+    sides = {
+        "source": (source, source_words),
+        "target": (target, target_words),
+        "read": ([view.begin, *target[:-1]], [0, *(word + 1 for word in target_words[:-1])]),
+    }
+    groups: dict[Kind, dict[str, Map]] = {kind: {} for kind in _SIDES}
+    for name, weights in view.maps.items():
+        kind = kind_of(name)
+        groups[kind][name] = _checked(name, as_map(weights), *(sides[side][0] for side in _SIDES[kind]))
+    if not view.maps:
+        raise ValueError("a page needs at least one map")
+    return {
+        "texts": {"source": view.source_text, "output": view.output_text, "reference": view.reference},
+        "model": view.model,
+        "sides": {name: _side(pieces, words) for name, (pieces, words) in sides.items()},
+        "kinds": [_kind(kind, maps, sides[_SIDES[kind][1]][0]) for kind, maps in groups.items() if maps],
+    }
+
+
+def _side(pieces: list[str], words: list[int]) -> dict[str, Any]:
+    return {
+        "pieces": pieces,
+        "words": words,
+        "labels": word_labels(pieces, words),
+        "special": [int(piece in SPECIAL) for piece in pieces],
+    }
+
+
+def _kind(kind: Kind, maps: dict[str, Map], keys: list[str]) -> dict[str, Any]:
+    mean = average(list(maps.values()))
+    rows_side, keys_side = _SIDES[kind]
+    hidden = sinks(keys, mean)
+    # over all rows and layers: how much the page says is hidden
+    share = float(received(mean)[hidden].sum())
+    return {
+        "kind": kind,
+        "rows": rows_side,
+        "keys": keys_side,
+        "sinks": hidden,
+        "share": round(share, 4),
+        "average": pack(mean[None]),
+        "layers": [{"name": name, "heads": len(weights), "data": pack(weights)} for name, weights in maps.items()],
+    }
+
+
+def _checked(name: str, weights: Map, rows: Sequence[str], keys: Sequence[str]) -> Map:
+    if weights.ndim != 3 or weights.shape[1:] != (len(rows), len(keys)):
+        raise ValueError(f"{name} is {weights.shape}, but there are {len(rows)} rows and {len(keys)} keys (H, Q, K)")
+    return weights

@@ -1,0 +1,147 @@
+"""The Transformer of "Attention Is All You Need" (Vaswani et al. 2017) as a translation model."""
+
+from typing import Any, Literal
+
+from jaxtyping import Float, Int
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from jumok.config import Config
+from jumok.nn.state import Encoded, PooledBeams
+from jumok.nn.text import (
+    Positions,
+    TextDecoder,
+    TextEncoder,
+    TokenEmbedding,
+    TokenInput,
+    positions_module,
+    rotary_module,
+)
+from jumok.nn.transformer import Activation, DecoderBlock, EncoderBlock, Norm
+
+
+class TransformerConfig(Config):
+    """Sizes of a Transformer; the defaults are the paper's base model."""
+
+    source_vocab: int = Field(ge=4, description="source vocabulary size")
+    target_vocab: int = Field(ge=4, description="target vocabulary size")
+    dim: int = Field(512, ge=2, description="width of the model, d_model")
+    heads: int = Field(8, ge=1, description="attention heads, h")
+    depth: int = Field(6, ge=1, description="encoder blocks, N")
+    decoder_depth: int | None = Field(None, ge=1, description="decoder blocks; empty: as many as the encoder")
+    hidden: int = Field(2048, ge=1, description="inner width of the feed-forward, d_ff")
+    dropout: float = Field(0.1, ge=0, lt=1, description="dropout on embeddings and sublayers, P_drop")
+    attention_dropout: float = Field(0.0, ge=0, lt=1, description="dropout on attention weights")
+    norm: Norm = Field("post", description="norm after the residual sum (the paper) or before the sublayer")
+    activation: Activation = Field("relu", description="activation of the feed-forward")
+    positions: Positions = Field("sinusoidal", description="how positions enter")
+    max_len: int = Field(1024, ge=1, description="longest input and output in tokens")
+    tied: Literal["all", "target", "none"] = Field(
+        "all", description="share embeddings: source, target and output (all); target and output; none"
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> "TransformerConfig":
+        if self.dim % self.heads:
+            raise ValueError(f"dim = {self.dim} is not a multiple of heads = {self.heads}")
+        if self.positions == "sinusoidal" and self.dim % 2:
+            raise ValueError(f"positions = sinusoidal needs an even dim, not {self.dim}")
+        if self.positions == "rotary" and self.dim // self.heads % 2:
+            raise ValueError(f"positions = rotary needs an even dim / heads, not {self.dim // self.heads}")
+        if self.tied == "all" and self.source_vocab != self.target_vocab:
+            raise ValueError("tied = all needs one joint vocabulary; set tied = target or tokenizer.joint = true")
+        return self
+
+    @classmethod
+    def preset(cls, name: str, **overrides: Any) -> "TransformerConfig":
+        """A named size, with some values changed."""
+        return cls(**(PRESETS[name] | overrides))
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    # Table 3 of the paper: base, 65 million parameters; big, 213 million
+    "base": {"dim": 512, "heads": 8, "depth": 6, "hidden": 2048, "dropout": 0.1},
+    "big": {"dim": 1024, "heads": 16, "depth": 6, "hidden": 4096, "dropout": 0.3},
+    # for tens of thousands of pairs, and for thousands
+    "small": {"dim": 256, "heads": 4, "depth": 4, "hidden": 1024, "dropout": 0.3},
+    "tiny": {"dim": 128, "heads": 4, "depth": 2, "hidden": 512, "dropout": 0.1},
+}
+
+
+class Transformer(nn.Module):
+    """Encoder and decoder stacks over shared, scaled embeddings.
+
+    ``model(source, lengths, target)`` gives logits ``(B, Q, V)``; `encode`, `begin` and `step` decode.
+    """
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.config = config
+        target = TokenEmbedding(config.target_vocab, config.dim)
+        source = target if config.tied == "all" else TokenEmbedding(config.source_vocab, config.dim)
+        output = nn.Linear(config.dim, config.target_vocab, bias=False)
+        if config.tied == "none":
+            nn.init.normal_(output.weight, std=config.dim**-0.5)
+        else:
+            output.weight = target.weight
+        block: dict[str, Any] = {
+            "dropout": config.dropout,
+            "attention_dropout": config.attention_dropout,
+            "norm": config.norm,
+            "activation": config.activation,
+            "rotary": rotary_module(config.positions, config.dim, config.heads),
+        }
+        sizes = (config.dim, config.heads, config.hidden)
+        self.encoder = TextEncoder(
+            self._input(source),
+            [EncoderBlock(*sizes, **block) for _ in range(config.depth)],
+            self._last_norm(),
+        )
+        self.decoder = TextDecoder(
+            self._input(target),
+            [DecoderBlock(*sizes, memory_dim=config.dim, **block) for _ in range(config.decoder_depth or config.depth)],
+            self._last_norm(),
+            output,
+        )
+
+    @property
+    def output(self) -> nn.Linear:
+        """The vocabulary projection."""
+        return self.decoder.output
+
+    def encode(self, source: Int[Tensor, "B K"], lengths: Int[Tensor, " B"]) -> Encoded:
+        encoded: Encoded = self.encoder(source, lengths)
+        return encoded
+
+    def features(
+        self, source: Int[Tensor, "B K"], lengths: Int[Tensor, " B"], target: Int[Tensor, "B Q"]
+    ) -> Float[Tensor, "B Q D"]:
+        """Decoder features of a forced pass, before the vocabulary projection: what training needs."""
+        features: Tensor = self.decoder(self.encoder(source, lengths), target)
+        return features
+
+    def forward(
+        self, source: Int[Tensor, "B K"], lengths: Int[Tensor, " B"], target: Int[Tensor, "B Q"]
+    ) -> Float[Tensor, "B Q V"]:
+        """Logits of the token after each token of `target`, which starts with the begin token."""
+        logits: Tensor = self.output(self.features(source, lengths, target))
+        return logits
+
+    def begin(self, encoded: Encoded, beams: int, max_len: int) -> PooledBeams:
+        """Start decoding with `beams` beams a sentence; `max_len` is how far it may go."""
+        if self.config.positions == "learned" and max_len > self.config.max_len:
+            raise ValueError(f"max_len={max_len} is past the {self.config.max_len} learned positions")
+        return self.decoder.begin(encoded, beams)
+
+    def step(self, tokens: Int[Tensor, "rows n"], state: PooledBeams) -> tuple[Float[Tensor, "rows V"], PooledBeams]:
+        """Read tokens ``(B * beams, n)``; logits of the next token of each row."""
+        return self.decoder.step(tokens, state)
+
+    def _input(self, embedding: TokenEmbedding) -> TokenInput:
+        config = self.config
+        positions = positions_module(config.positions, config.dim, config.max_len)
+        return TokenInput(embedding, positions, config.dropout)
+
+    def _last_norm(self) -> nn.Module:
+        # a post-norm block ends in a norm already
+        return nn.LayerNorm(self.config.dim) if self.config.norm == "pre" else nn.Identity()

@@ -1,0 +1,101 @@
+"""Cross-entropy with label smoothing over a large vocabulary, without ever holding all logits."""
+
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+ROWS = 512  # logits of 512 x 8,000 in bf16 stay in the processor's last cache
+
+
+class CrossEntropy(NamedTuple):
+    """Sums over the tokens: smoothed loss (with gradient), plain negative log-likelihood, correct guesses."""
+
+    total: Float[Tensor, ""]
+    nll: Float[Tensor, ""]
+    correct: Float[Tensor, ""]
+
+
+def smoothed_cross_entropy(
+    features: Float[Tensor, "N D"],
+    weight: Float[Tensor, "V D"],
+    bias: Float[Tensor, " V"] | None,
+    targets: Int[Tensor, " N"],
+    smoothing: float = 0.0,
+) -> CrossEntropy:
+    """``-sum_v q(v) log p(v)``, ``q = (1 - eps) onehot(target) + eps / V``, ``p = softmax(features W^T + b)``, in nats.
+
+    Label smoothing of Szegedy et al. 2016, eps = 0.1 in Vaswani et al. 2017, section 5.4. Under autocast the products
+    run in its dtype. The gradient is formed chunk by chunk with the loss, so memory is `ROWS` rows of logits.
+    """
+    dtype = features.dtype
+    if torch.is_autocast_enabled(features.device.type):
+        dtype = torch.get_autocast_dtype(features.device.type)
+    sums = _ChunkedCrossEntropy.apply(features, weight, bias, targets, smoothing, dtype)  # type: ignore[no-untyped-call]
+    return CrossEntropy(*sums)
+
+
+class _ChunkedCrossEntropy(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        features: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        targets: Tensor,
+        smoothing: float,
+        dtype: torch.dtype,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        x, w = features.to(dtype), weight.to(dtype)
+        b = None if bias is None else bias.to(dtype)
+        uniform = smoothing / weight.shape[0]
+        needs_gradient = any(ctx.needs_input_grad[:3])
+        grad_x = torch.empty_like(x) if needs_gradient else None
+        grad_w = torch.zeros_like(weight) if needs_gradient else None
+        grad_b = torch.zeros(weight.shape[0], device=x.device) if needs_gradient and bias is not None else None
+        nll = torch.zeros((), dtype=torch.float64, device=x.device)
+        correct = torch.zeros((), dtype=torch.float64, device=x.device)
+        target_logits = torch.zeros((), dtype=torch.float64, device=x.device)
+        for start in range(0, x.shape[0], ROWS):
+            part = slice(start, start + ROWS)
+            logits = torch.nn.functional.linear(x[part], w, b)
+            target = targets[part, None]
+            best = logits.max(dim=-1, keepdim=True)
+            chosen = logits.gather(1, target).float()
+            # softmax accumulates in fp32; log p of the best token is its own logit's share of the whole
+            p = torch.softmax(logits, dim=-1)
+            log_z = best.values.float() - p.gather(1, best.indices).float().log()
+            nll += (log_z - chosen).sum()
+            target_logits += chosen.sum()
+            correct += (best.indices == target).sum()
+            if grad_x is not None and grad_w is not None:
+                # d loss / d logits = p - (1 - eps) onehot - eps / V; the last term is of rank one and added below
+                q = (chosen - log_z).exp() - (1 - smoothing)
+                p.scatter_(1, target, q.to(dtype))
+                torch.mm(p, w, out=grad_x[part])
+                grad_w += p.T @ x[part]
+                if grad_b is not None:
+                    grad_b += p.sum(0, dtype=torch.float32)
+        # sum_v log p(v) = sum_v logit(v) - V log Z, and the sum of all logits needs no pass over them
+        total_logits = x.sum(0, dtype=torch.float64) @ w.sum(0, dtype=torch.float64)
+        if b is not None:
+            total_logits = total_logits + x.shape[0] * b.sum(dtype=torch.float64)
+        sum_log_z = nll + target_logits
+        total = (1 - smoothing) * nll + smoothing * sum_log_z - uniform * total_logits
+        if grad_x is not None and grad_w is not None and smoothing:
+            grad_x -= (uniform * w.sum(0, dtype=torch.float32)).to(dtype)
+            grad_w -= uniform * x.sum(0, dtype=torch.float32).to(grad_w.dtype)
+            if grad_b is not None:
+                grad_b -= uniform * x.shape[0]
+        ctx.save_for_backward(grad_x, grad_w, grad_b)
+        ctx.dtype = features.dtype
+        sums = nll.float(), correct.float()
+        ctx.mark_non_differentiable(*sums)
+        return total.float(), *sums
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
+        grad_x, grad_w, grad_b = ctx.saved_tensors
+        bias = None if grad_b is None else grad_b * grad
+        return grad_x.to(ctx.dtype) * grad.to(ctx.dtype), grad_w * grad, bias, None, None, None

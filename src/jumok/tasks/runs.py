@@ -1,0 +1,59 @@
+"""Run directories as the user names them: what a name means, and what a run says of itself."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+DEMO = "demo"
+SHIPPED = Path(__file__).parents[1] / DEMO
+RECIPES = Path(__file__).parents[1] / "recipes"  # those that work after `pip install`, away from a checkout
+
+
+def run_path(name: str | Path) -> Path:
+    """The folder of a run: ``demo`` is the one in the package, anything else is a path (so is ``./demo``)."""
+    return SHIPPED if str(name).strip() == DEMO else Path(str(name).strip())
+
+
+def describe_run(path: str | Path) -> dict[str, dict[str, Any]]:
+    """What `jumok info` shows: run, model, scores, data, recipe and versions, each a mapping of plain values.
+
+    Raises `UserError` if it is no run, damaged, or of a newer format.
+    """
+    from safetensors import safe_open
+
+    from jumok.training.run import Run
+
+    run = Run.open(run_path(path))
+    config = run.config
+    about: dict[str, Any] = {"path": str(run.path), "task": config.get("task")}
+    model = dict(config.get("model", {}))
+    weights = run.path / "model.safetensors"
+    if weights.is_file():
+        about["weights"] = run.about_weights().get("weights")
+        about["megabytes"] = round(weights.stat().st_size / 1e6, 2)
+        with safe_open(weights, "pt") as file:
+            names = list(file.keys())
+            model["parameters"] = sum(math.prod(file.get_slice(name).get_shape()) for name in names)
+    else:
+        about["weights"] = "none yet: the training has not come to its first validation"
+    about |= {key: config[key] for key in ("precision", "threads", "processes") if key in config}
+    versions = {"jumok": config.get("jumok"), **config.get("versions", {}), "git": config.get("git")}
+    return {
+        "run": about,
+        "model": {key: value for key, value in model.items() if value is not None},
+        "scores": dict(config.get("kept", {})),
+        "data": flat(config.get("data", {})),
+        "recipe": flat(config.get("recipe", {})),
+        "versions": {key: value for key, value in versions.items() if value is not None},
+    }
+
+
+def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested values under dotted keys, without the unset ones."""
+    result: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            result |= flat(value, f"{prefix}{key}.")
+        elif value is not None:
+            result[prefix + key] = value
+    return result

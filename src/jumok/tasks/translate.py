@@ -1,0 +1,261 @@
+"""The job "text to text", training side: its recipe, and the task that the training loop runs."""
+
+import math
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+import torch
+from pydantic import Field, model_validator
+from torch import nn
+
+from jumok.config import Config
+from jumok.data.batching import TextBatch, collate, largest, token_batches
+from jumok.data.report import check
+from jumok.data.text import Corpus, TextData, read_parallel
+from jumok.data.tokenizer import TokenizerConfig, TokenizerPair
+from jumok.decoding.search import SearchOptions
+from jumok.errors import UserError
+from jumok.files import sha256
+from jumok.metrics.text import bleu_chrf
+from jumok.models.transformer import PRESETS, Transformer, TransformerConfig
+from jumok.nn import kernels
+from jumok.nn.loss import smoothed_cross_entropy
+from jumok.nn.position import Learned
+from jumok.tasks.translate_predict import Translator
+from jumok.training.options import TrainingOptions
+from jumok.training.task import Loss, Report
+
+__all__ = ["ModelOptions", "TranslateRecipe", "TranslateTask", "Translator", "ValidationOptions"]
+
+SCORES = {"val_loss": False, "ppl": False, "accuracy": True, "bleu": True, "chrf": True}  # name: is higher better?
+
+
+class ModelOptions(TransformerConfig):
+    """A preset and what is changed in it; the vocabulary sizes come from the tokenizer."""
+
+    source_vocab: ClassVar[int] = 4  # type: ignore[misc]
+    target_vocab: ClassVar[int] = 4  # type: ignore[misc]
+    preset_: Literal["base", "big", "small", "tiny"] = Field("base", alias="preset", description="sizes to start from")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_preset(cls, values: Any) -> Any:
+        sizes = PRESETS.get(values.get("preset", "base")) if isinstance(values, dict) else None
+        return values if sizes is None else sizes | values
+
+    def config(self, source_vocab: int, target_vocab: int) -> TransformerConfig:
+        """The sizes of a model with these vocabularies."""
+        values = self.model_dump(exclude={"preset_"})
+        return TransformerConfig(source_vocab=source_vocab, target_vocab=target_vocab, **values)
+
+
+class ValidationOptions(Config):
+    """What is decoded at each validation; the loss is always taken over all validation data."""
+
+    lines: int | None = Field(None, ge=1, description="decode only the first so many lines; empty: all")
+    beam: int = Field(1, ge=1, description="beams at a validation, 1 = greedy, the quickest")
+
+
+class TranslateRecipe(Config):
+    """Everything that makes a translator: one YAML file, or ``key=value`` on the command line."""
+
+    task: Literal["translate"] = Field("translate", description="the job")
+    run: str = Field(description="the run directory to write")
+    seed: int = Field(1, ge=0, description="seed of all that is random")
+    from_: str | None = Field(
+        None, alias="from", description="a run whose weights and tokenizer to continue from, on this data"
+    )
+    data: TextData = Field(description="the parallel text")
+    tokenizer: TokenizerConfig = Field(description="the subword model, trained on the training text")
+    model: ModelOptions = Field(default_factory=lambda: ModelOptions.model_validate({}), description="the model")
+    label_smoothing: float = Field(0.1, ge=0, lt=1, description="share of probability spread over the vocabulary")
+    training: TrainingOptions = Field(description="the training")
+    validation: ValidationOptions = Field(
+        default_factory=lambda: ValidationOptions.model_validate({}), description="the validation"
+    )
+    decoding: SearchOptions = Field(
+        default_factory=lambda: SearchOptions.model_validate({}), description="search of the finished run"
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.data.max_length >= self.model.max_len:
+            raise UserError(
+                f"data.max_length = {self.data.max_length} leaves no room in model.max_len = {self.model.max_len} "
+                "for the end token; lower the one or raise the other"
+            )
+        if self.model.tied == "all" and not self.tokenizer.joint:
+            raise UserError("model.tied = all needs one vocabulary: set tokenizer.joint = true or model.tied = target")
+        _known_score(self.training.metric)
+        return self
+
+
+class TranslateTask:
+    """Data, model, loss and scores of `TranslateRecipe`, as the training loop asks for them.
+
+    Reads and encodes the data once and passes the data report to `say`. `tokenizers` are those of the run that is
+    resumed or continued; without them a new pair is trained on the training text.
+    Raises `UserError` where the data cannot be used (see `jumok.data.text`).
+    """
+
+    def __init__(
+        self, recipe: TranslateRecipe, tokenizers: TokenizerPair | None = None, say: Callable[[str], None] = print
+    ) -> None:
+        self.recipe = recipe
+        data = recipe.data
+        bleu_chrf(["a"], ["a"], data.target)  # what its BLEU needs may be missing: now, not after the first epoch
+        self.train = self._read(data.train)
+        self.val = self._read(data.val)
+        self.tokenizers = tokenizers or TokenizerPair.train(self.train.sources, self.train.targets, recipe.tokenizer)
+        self._sources = self.tokenizers.source.encode_many(self.train.sources)
+        self._targets = self.tokenizers.target.encode_many(self.train.targets)
+        lengths = [len(pieces) for pieces in self._sources], [len(pieces) for pieces in self._targets]
+        self.report = check(self.train, [self.val], lengths=lengths, max_length=data.max_length)
+        say("\n".join([self.report.text(), *self.tokenizers.notices]))
+        self._source_lengths = [lengths[0][row] for row in self.report.keep]
+        self._target_lengths = [lengths[1][row] for row in self.report.keep]
+        self.config = recipe.model.config(self.tokenizers.source.vocab_size, self.tokenizers.target.vocab_size)
+
+    def _read(self, split: str) -> Corpus:
+        data = self.recipe.data
+        return read_parallel(Path(data.folder), split, data.source, data.target, data.normalize)
+
+    def precision(self, device_type: str) -> str:
+        return kernels.precision(device_type, self.config.dim)
+
+    def build(self) -> nn.Module:
+        return Transformer(self.config)
+
+    def batches(self, epoch: int) -> Sequence[list[int]]:
+        return token_batches(
+            self._source_lengths,
+            self._target_lengths,
+            budget=self.recipe.training.batch_tokens,
+            seed=self.recipe.seed,
+            epoch=epoch,
+        )
+
+    def load(self, indices: list[int], epoch: int) -> TextBatch:
+        rows = [self.report.keep[index] for index in indices]
+        return collate(
+            [self._pieces(row, epoch, "source") for row in rows],
+            [self._pieces(row, epoch, "target") for row in rows],
+            indices,
+        )
+
+    def _pieces(self, row: int, epoch: int, side: Literal["source", "target"]) -> list[int]:
+        """The pieces of one side of a pair: sampled anew in each epoch where the recipe asks for it."""
+        plain = (self._sources if side == "source" else self._targets)[row]
+        if not self.recipe.tokenizer.sampling:
+            return plain
+        tokenizer, corpus = getattr(self.tokenizers, side), self.train
+        seed = zlib.crc32(f"{self.recipe.seed} {epoch} {row} {side}".encode())
+        sampled: list[int] = tokenizer.sample((corpus.sources if side == "source" else corpus.targets)[row], seed)
+        # sampling cuts words finer; a pair that was kept is never lost or cut for it
+        return sampled if len(sampled) <= self.recipe.data.max_length else plain
+
+    def largest(self) -> list[int]:
+        return largest(self.batches(0), self._source_lengths, self._target_lengths)
+
+    def loss(self, model: nn.Module, batch: TextBatch) -> Loss:
+        assert isinstance(model, Transformer)
+        features = model.features(batch.source, batch.source_lengths, batch.target)
+        # only real tokens reach the vocabulary, the widest product of the model
+        places = torch.arange(batch.labels.shape[1], device=batch.labels.device)
+        real = places < batch.target_lengths[:, None]
+        labels = batch.labels[real]
+        entropy = smoothed_cross_entropy(
+            features[real], model.output.weight, model.output.bias, labels, self.recipe.label_smoothing
+        )
+        return Loss(
+            entropy.total, len(labels), {"nll": entropy.nll.detach(), "accuracy": 100 * entropy.correct.detach()}
+        )
+
+    def validate(self, model: nn.Module, report: Report) -> dict[str, float]:
+        assert isinstance(model, Transformer)
+        options = self.recipe.validation
+        scores = self._validation_loss(model)
+        decode = self.recipe.decoding.model_copy(update={"beam": options.beam, "n_best": 1, "sample": False})
+        count = options.lines or len(self.val.sources)
+        sources, references = self.val.sources[:count], self.val.targets[:count]
+        translator = Translator(
+            [model], self.tokenizers, decode, source=self.recipe.data.source, target=self.recipe.data.target
+        )
+        done = 0
+
+        def advance(lines: int) -> None:
+            nonlocal done
+            done += lines
+            report(f"decoded {done} of {len(sources)}")
+
+        answers = translator.translate(sources, advance=advance)
+        score = bleu_chrf([best[0].text for best in answers], references, self.recipe.data.target)
+        return scores | {"bleu": score.bleu, "chrf": score.chrf}
+
+    def _validation_loss(self, model: Transformer) -> dict[str, float]:
+        pairs = [
+            (source[: self.config.max_len], target[: self.config.max_len - 1])
+            for source, target in zip(
+                self.tokenizers.source.encode_many(self.val.sources),
+                self.tokenizers.target.encode_many(self.val.targets),
+                strict=True,
+            )
+            if source
+        ]
+        lengths = [len(source) for source, _ in pairs], [len(target) for _, target in pairs]
+        device = model.output.weight.device
+        nll = correct = tokens = 0.0
+        for rows in token_batches(*lengths, budget=self.recipe.training.batch_tokens, seed=0, epoch=0):
+            batch = collate([pairs[row][0] for row in rows], [pairs[row][1] for row in rows], rows).to(device)
+            loss = self.loss(model, batch)
+            nll += float(loss.metrics["nll"])
+            correct += float(loss.metrics["accuracy"])
+            tokens += float(loss.weight)
+        return {"val_loss": nll / tokens, "ppl": math.exp(min(nll / tokens, 700.0)), "accuracy": correct / tokens}
+
+    def higher_is_better(self, metric: str) -> bool:
+        return _known_score(metric)
+
+    def groups(self, model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+        positions = {id(p) for m in model.modules() if isinstance(m, Learned) for p in m.parameters()}
+        decayed = [p for p in model.parameters() if p.ndim > 1 and id(p) not in positions]
+        plain = [p for p in model.parameters() if p.ndim <= 1 or id(p) in positions]
+        return [{"params": decayed, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]
+
+    def snapshot(self, folder: Path) -> None:
+        self.tokenizers.save(folder)
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            "task": "translate",
+            "recipe": self.recipe.model_dump(mode="json", by_alias=True),
+            "model": self.config.model_dump(mode="json"),
+            "data": {
+                "files": {path.name: sha256(path) for corpus in (self.train, self.val) for path in corpus.files},
+                "train": len(self.report.keep),
+                "dropped": len(self.train.sources) - len(self.report.keep),
+                "val": len(self.val.sources),
+            },
+        }
+
+    def check_start(self, config: dict[str, Any]) -> None:
+        if config.get("task") != "translate":
+            raise UserError(f"from = {self.recipe.from_} is a run of the task {config.get('task')}, not translate")
+        mine = self.config.model_dump(mode="json")
+        # what does not shape the weights may change
+        free = {"dropout", "attention_dropout", "max_len"}
+        other = [
+            f"model.{key} = {value} (here {mine[key]})"
+            for key, value in config["model"].items()
+            if key not in free and mine.get(key) != value
+        ]
+        if other:
+            raise UserError(f"the run {self.recipe.from_} has {', '.join(other)}; set the same to continue from it")
+
+
+def _known_score(metric: str) -> bool:
+    if metric not in SCORES:
+        raise UserError(f"training.metric = {metric} is not a score of this task; choose one of {', '.join(SCORES)}")
+    return SCORES[metric]

@@ -1,0 +1,52 @@
+"""From a recipe to a run: which tokenizer, which data, and the loop."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from jumok.data.tokenizer import Tokenizer, TokenizerPair
+from jumok.errors import UserError
+from jumok.tasks.runs import run_path
+from jumok.tasks.translate import TranslateRecipe, TranslateTask
+from jumok.training.loop import train
+from jumok.training.run import Run, first_process
+
+
+def train_translator(
+    recipe: TranslateRecipe, *, resume: bool = False, say: Callable[[str], None] = print
+) -> TranslateTask:
+    """Train `recipe` into its run directory; `say` gets the data report and notices.
+
+    Raises `UserError` for an existing run without `resume`, and for all that is wrong with the recipe's data.
+    """
+    start = Run.open(run_path(recipe.from_)) if recipe.from_ else None
+    new = not Path(recipe.run).exists()
+    run = Run.create(recipe.run, resume=resume)
+    try:
+        task = TranslateTask(recipe, _stored_tokenizers(recipe, run, start, resume), say)
+    except BaseException:
+        if new and first_process():  # nothing was trained, so nothing stays: an empty folder would only puzzle
+            with suppress(OSError):
+                run.path.rmdir()
+        raise
+    train(task, recipe.training, run, seed=recipe.seed, resume=resume, from_run=start)
+    return task
+
+
+def _stored_tokenizers(recipe: TranslateRecipe, run: Run, start: Run | None, resume: bool) -> TokenizerPair | None:
+    """The tokenizers of the run that is resumed or continued; None where they are to be trained."""
+    if resume and any(run.path.glob("*tokenizer.json")):
+        return TokenizerPair.load(run.path)
+    if start is None:
+        return None
+    stored = TokenizerPair.load(start.path)
+    if stored.joint != recipe.tokenizer.joint:
+        raise UserError(f"the run {start.path} has tokenizer.joint = {str(stored.joint).lower()}; set the same here")
+
+    # its pieces, but sampled as this recipe asks
+    def resampled(tokenizer: Tokenizer) -> Tokenizer:
+        options = tokenizer.config.model_copy(update={"sampling": recipe.tokenizer.sampling})
+        return Tokenizer(tokenizer.inner, options)
+
+    source = resampled(stored.source)
+    return TokenizerPair(source, source if stored.joint else resampled(stored.target))

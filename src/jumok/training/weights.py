@@ -1,0 +1,70 @@
+"""A model's and an optimiser's state as plain named tensors, and back, with names in the messages."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from jumok.errors import UserError
+
+
+def weights_of(model: nn.Module) -> dict[str, Tensor]:
+    """Parameters and saved buffers by name; a tensor that is tied under several names appears once, under the first."""
+    return {name: tensor.detach() for name, tensor in _unique(model)}
+
+
+@torch.no_grad()
+def load_weights(model: nn.Module, tensors: dict[str, Tensor], where: str) -> None:
+    """Copy `tensors` into `model`, strictly; `where` says in a message whose they are.
+
+    Raises `UserError` that lists missing and surplus names and unequal shapes; the model is unchanged then.
+    """
+    own = dict(_unique(model))
+    tied = set(model.state_dict()) - set(own)
+    missing = sorted(own.keys() - tensors.keys())
+    surplus = sorted(tensors.keys() - own.keys() - tied)
+    unequal = [
+        f"{name} is {list(tensors[name].shape)}, wanted {list(tensor.shape)}"
+        for name, tensor in own.items()
+        if name in tensors and tensors[name].shape != tensor.shape
+    ]
+    if missing or surplus or unequal:
+        parts = [
+            f"{len(names)} {what}: {', '.join(names[:8])}{', ...' if len(names) > 8 else ''}"
+            for what, names in (("missing", missing), ("surplus", surplus), ("of another shape", unequal))
+            if names
+        ]
+        raise UserError(f"the weights of {where} do not fit this model ({'; '.join(parts)}); use the same model sizes")
+    for name, tensor in own.items():
+        tensor.copy_(tensors[name])
+
+
+def optimizer_tensors(model: nn.Module, optimizer: Optimizer) -> dict[str, Tensor]:
+    """The optimiser's state, each tensor as ``parameter-name/slot``."""
+    return {
+        f"{name}/{slot}": value
+        for name, parameter in model.named_parameters()
+        for slot, value in optimizer.state.get(parameter, {}).items()
+    }
+
+
+def load_optimizer(model: nn.Module, optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Give the optimiser the state that `optimizer_tensors` returned; its options stay as they are now."""
+    slots: dict[str, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        name, _, slot = key.rpartition("/")
+        slots.setdefault(name, {})[slot] = tensor
+    names = {parameter: name for name, parameter in model.named_parameters()}
+    order = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    state = {index: slots[names[parameter]] for index, parameter in enumerate(order) if names[parameter] in slots}
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def _unique(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    # keep_vars gives the very tensors, so that tied ones can be told by identity
+    seen: set[int] = set()
+    for name, tensor in model.state_dict(keep_vars=True).items():
+        if id(tensor) not in seen:
+            seen.add(id(tensor))
+            yield name, tensor

@@ -1,0 +1,23 @@
+"""One small trained run for all tests of tasks."""
+
+from pathlib import Path
+
+import pytest
+from tests.tasks import small
+
+from jumok.tasks.translate_predict import Translator
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small.write_data(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="session")
+def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small.train_run(data, tmp_path_factory.mktemp("runs") / "small", steps=30, validate_every=30)
+
+
+@pytest.fixture(scope="session")
+def translator(run: Path) -> Translator:
+    return Translator.load(run, device="cpu")
