@@ -9,15 +9,13 @@ from benchmarks.decoding import Translate, portions, serve
 from jumok.data.batching import pad
 from jumok.data.tokenizer import BEGIN, END, PAD
 from jumok.decoding.search import SearchOptions, search
+from jumok.tasks.translate_predict import in_precision
 
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
-
-@torch.inference_mode()
 def load(asked: dict[str, Any]) -> Translate:
     torch.set_num_threads(asked["threads"])
     device = torch.device(asked["device"])
-    model = work.read_model(asked["work"]).to(device, DTYPES[asked["precision"]]).eval()
+    model = in_precision(work.read_model(asked["work"]).to(device).eval(), asked["precision"])
     # the last of the tokens is the end, for which the decoder takes a step like the peers' last one
     written = asked["tokens"] - 1
     options = SearchOptions(beam=asked["beam"], min_length=written, length_penalty=1.0)

@@ -40,8 +40,8 @@ class Paced(TranslateTask):
     def build(self) -> nn.Module:
         model: Transformer = work.read_model(self.asked["work"])
         if self.asked["compiled"]:
-            model.encoder.compile()
-            model.decoder.compile()
+            for block in (*model.encoder.blocks, *model.decoder.blocks):
+                block.compile()
         return model
 
     def batches(self, epoch: int) -> list[list[int]]:

@@ -14,7 +14,7 @@ from torch import Tensor
 from jumok.decoding.search import Hypothesis
 from jumok.models.transformer import Transformer
 
-ROWS, LONGEST = 11, 7
+ROWS, LONGEST = 7, 7
 SEARCHES: list[dict[str, Any]] = [
     {"beam": 1},
     {"beam": 4, "n_best": 3},

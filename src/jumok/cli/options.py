@@ -14,6 +14,7 @@ class Precision(StrEnum):
 
     fp32 = "fp32"
     bf16 = "bf16"
+    int8 = "int8"
     auto = "auto"
 
 
@@ -26,7 +27,9 @@ MaxLength = Annotated[int | None, typer.Option(help="Most pieces of an output. [
 MinLength = Annotated[int | None, typer.Option(help="Fewest pieces of an output.")]
 NoRepeatNgram = Annotated[int | None, typer.Option(help="No n pieces in a row appear twice; 0 is off.")]
 BatchTokens = Annotated[int, typer.Option(help="Source pieces decoded together: more is faster, and more memory.")]
-PrecisionOption = Annotated[Precision, typer.Option(help="Arithmetic: fp32, bf16, or auto by a committed table.")]
+PrecisionOption = Annotated[
+    Precision, typer.Option(help="Arithmetic; auto: the fastest here, by a committed table.")
+]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, or auto.")]
 
 

@@ -124,7 +124,7 @@ class Transformer(nn.Module):
         self, source: Int[Tensor, "B K"], lengths: Int[Tensor, " B"], target: Int[Tensor, "B Q"]
     ) -> Float[Tensor, "B Q V"]:
         """Logits of the token after each token of `target`, which starts with the begin token."""
-        logits: Tensor = self.output(self.features(source, lengths, target))
+        logits: Tensor = self.decoder.output(self.features(source, lengths, target))
         return logits
 
     def begin(self, encoded: Encoded, beams: int, max_len: int) -> PooledBeams:

@@ -30,6 +30,9 @@ LONG_TRAINING = 512
 # (device, smallest width) -> precision of `auto`. CPU figures are for processors with bf16 instructions.
 BF16_FROM_DIM: dict[str, int] = {"cpu": 128, "cuda": 0}
 
+# From this width on 8-bit products decode faster than bf16 on processors with VNNI.
+INT8_FROM_DIM = 256
+
 
 def attention_path(device: torch.device, dtype: torch.dtype, role: Role, keys: int) -> Path:
     """Which attention kernel to take; the length counts only in training (see the module's text)."""
@@ -46,3 +49,10 @@ def precision(device_type: str, dim: int) -> str:
     else:
         capable = device_type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
     return "bf16-mixed" if capable and dim >= BF16_FROM_DIM.get(device_type, 0) else "32-true"
+
+
+def inference_precision(device_type: str, dim: int) -> Literal["fp32", "bf16", "int8"]:
+    """What ``--precision auto`` means for decoding: the fastest that was measured (benchmarks/RESULTS.md)."""
+    if device_type == "cpu" and torch.cpu.get_capabilities().get("avx512_vnni") and dim >= INT8_FROM_DIM:
+        return "int8"
+    return "bf16" if precision(device_type, dim) == "bf16-mixed" else "fp32"

@@ -3,6 +3,7 @@
 import math
 import zlib
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -14,7 +15,7 @@ from jumok.config import Config
 from jumok.data.batching import TextBatch, collate, largest, token_batches
 from jumok.data.report import check
 from jumok.data.text import Corpus, TextData, read_parallel
-from jumok.data.tokenizer import TokenizerConfig, TokenizerPair
+from jumok.data.tokenizer import Tokenizer, TokenizerConfig, TokenizerPair
 from jumok.decoding.search import SearchOptions
 from jumok.errors import UserError
 from jumok.files import sha256
@@ -23,6 +24,7 @@ from jumok.models.transformer import PRESETS, Transformer, TransformerConfig
 from jumok.nn import kernels
 from jumok.nn.loss import smoothed_cross_entropy
 from jumok.nn.position import Learned
+from jumok.nn.rows import take_rows
 from jumok.tasks.translate_predict import Translator
 from jumok.training.options import TrainingOptions
 from jumok.training.task import Loss, Report
@@ -109,13 +111,14 @@ class TranslateTask:
         self.train = self._read(data.train)
         self.val = self._read(data.val)
         self.tokenizers = tokenizers or TokenizerPair.train(self.train.sources, self.train.targets, recipe.tokenizer)
-        self._sources = self.tokenizers.source.encode_many(self.train.sources)
-        self._targets = self.tokenizers.target.encode_many(self.train.targets)
-        lengths = [len(pieces) for pieces in self._sources], [len(pieces) for pieces in self._targets]
+        pieces = self._encoded = (
+            self.tokenizers.source.encode_many(self.train.sources),
+            self.tokenizers.target.encode_many(self.train.targets),
+        )
+        lengths = [len(row) for row in pieces[0]], [len(row) for row in pieces[1]]
         self.report = check(self.train, [self.val], lengths=lengths, max_length=data.max_length)
         say("\n".join([self.report.text(), *self.tokenizers.notices]))
-        self._source_lengths = [lengths[0][row] for row in self.report.keep]
-        self._target_lengths = [lengths[1][row] for row in self.report.keep]
+        self._pieces = lru_cache(maxsize=1)(self._epoch_pieces)
         self.config = recipe.model.config(self.tokenizers.source.vocab_size, self.tokenizers.target.vocab_size)
 
     def _read(self, split: str) -> Corpus:
@@ -129,49 +132,54 @@ class TranslateTask:
         return Transformer(self.config)
 
     def batches(self, epoch: int) -> Sequence[list[int]]:
-        return token_batches(
-            self._source_lengths,
-            self._target_lengths,
-            budget=self.recipe.training.batch_tokens,
-            seed=self.recipe.seed,
-            epoch=epoch,
-        )
+        budget, seed = self.recipe.training.batch_tokens, self.recipe.seed
+        return token_batches(*self._lengths(epoch), budget=budget, seed=seed, epoch=epoch)
 
     def load(self, indices: list[int], epoch: int) -> TextBatch:
-        rows = [self.report.keep[index] for index in indices]
-        return collate(
-            [self._pieces(row, epoch, "source") for row in rows],
-            [self._pieces(row, epoch, "target") for row in rows],
-            indices,
-        )
-
-    def _pieces(self, row: int, epoch: int, side: Literal["source", "target"]) -> list[int]:
-        """The pieces of one side of a pair: sampled anew in each epoch where the recipe asks for it."""
-        plain = (self._sources if side == "source" else self._targets)[row]
-        if not self.recipe.tokenizer.sampling:
-            return plain
-        tokenizer, corpus = getattr(self.tokenizers, side), self.train
-        seed = zlib.crc32(f"{self.recipe.seed} {epoch} {row} {side}".encode())
-        sampled: list[int] = tokenizer.sample((corpus.sources if side == "source" else corpus.targets)[row], seed)
-        # sampling cuts words finer; a pair that was kept is never lost or cut for it
-        return sampled if len(sampled) <= self.recipe.data.max_length else plain
+        sources, targets = self._pieces(epoch)
+        return collate([sources[row] for row in indices], [targets[row] for row in indices], indices)
 
     def largest(self) -> list[int]:
-        return largest(self.batches(0), self._source_lengths, self._target_lengths)
+        return largest(self.batches(0), *self._lengths(0))
+
+    def _epoch_pieces(self, epoch: int) -> tuple[list[list[int]], list[list[int]]]:
+        """Both sides of the kept pairs in pieces, sampled anew in each epoch where the recipe asks for it.
+
+        A whole epoch at a time, because batches are made by length, and sampling changes it by a third.
+        """
+        keep, corpus, pair = self.report.keep, self.train, self.tokenizers
+        if not self.recipe.tokenizer.sampling:
+            return [self._encoded[0][row] for row in keep], [self._encoded[1][row] for row in keep]
+
+        def sampled(side: str, tokenizer: Tokenizer, text: str, plain: list[int], row: int) -> list[int]:
+            pieces = tokenizer.sample(text, zlib.crc32(f"{self.recipe.seed} {epoch} {row} {side}".encode()))
+            # sampling cuts words finer; a pair that was kept is never lost or cut for it
+            return pieces if len(pieces) <= self.recipe.data.max_length else plain
+
+        return (
+            [sampled("source", pair.source, corpus.sources[row], self._encoded[0][row], row) for row in keep],
+            [sampled("target", pair.target, corpus.targets[row], self._encoded[1][row], row) for row in keep],
+        )
+
+    def _lengths(self, epoch: int) -> tuple[list[int], list[int]]:
+        sources, targets = self._pieces(epoch)
+        return [len(row) for row in sources], [len(row) for row in targets]
 
     def loss(self, model: nn.Module, batch: TextBatch) -> Loss:
         assert isinstance(model, Transformer)
         features = model.features(batch.source, batch.source_lengths, batch.target)
         # only real tokens reach the vocabulary, the widest product of the model
         places = torch.arange(batch.labels.shape[1], device=batch.labels.device)
-        real = places < batch.target_lengths[:, None]
-        labels = batch.labels[real]
+        real = (places < batch.target_lengths[:, None]).flatten().nonzero()[:, 0]
+        labels = batch.labels.flatten()[real]
         entropy = smoothed_cross_entropy(
-            features[real], model.output.weight, model.output.bias, labels, self.recipe.label_smoothing
+            take_rows(features.flatten(0, 1), real),
+            model.output.weight,
+            model.output.bias,
+            labels,
+            self.recipe.label_smoothing,
         )
-        return Loss(
-            entropy.total, len(labels), {"nll": entropy.nll.detach(), "accuracy": 100 * entropy.correct.detach()}
-        )
+        return Loss(entropy.total, len(labels), {"nll": entropy.nll, "accuracy": 100 * entropy.correct})
 
     def validate(self, model: nn.Module, report: Report) -> dict[str, float]:
         assert isinstance(model, Transformer)

@@ -19,11 +19,13 @@ from jumok.insight.record import record
 from jumok.insight.viewer import AttentionView
 from jumok.models.transformer import Transformer, TransformerConfig
 from jumok.nn import kernels
+from jumok.nn.quantized import quantized
+from jumok.nn.quantized import supported as quantization_supported
 from jumok.tasks.runs import run_path
 from jumok.training.run import Run
 from jumok.training.weights import load_weights
 
-Precision = Literal["fp32", "bf16", "auto"]
+Precision = Literal["fp32", "bf16", "int8", "auto"]
 log = logging.getLogger("jumok")
 
 
@@ -56,7 +58,7 @@ class Translator:
     ) -> None:
         self.models, self.tokenizers, self.options = list(models), tokenizers, options
         self.source, self.target, self.normalize = source, target, normalize
-        self.device = self.models[0].output.weight.device
+        self.device = next(self.models[0].parameters()).device
         self.max_len = min(model.config.max_len for model in self.models)
         self.decoder: Decoder = self.models[0] if len(self.models) == 1 else Ensemble(self.models, vocabularies)
 
@@ -244,9 +246,22 @@ def _load_one(run: Run, precision: Precision, device: torch.device) -> tuple[Tra
     # built empty, filled from the file: no time spent on random numbers that are thrown away
     model = Transformer(sizes)
     load_weights(model, weights, str(run.path))
-    if precision == "bf16" or (precision == "auto" and kernels.precision(device.type, sizes.dim) == "bf16-mixed"):
-        model.to(torch.bfloat16)
-    return model.to(device).eval(), TokenizerPair.load(run.path)
+    return in_precision(model.to(device).eval(), precision), TokenizerPair.load(run.path)
+
+
+def in_precision(model: Transformer, precision: Precision) -> Transformer:
+    """The model as it computes in this precision; ``auto`` is what a committed table says of device and width.
+
+    Raises `UserError` where the processor, or this build of PyTorch, has no 8-bit products.
+    """
+    device = model.output.weight.device.type
+    if precision == "auto":
+        precision = kernels.inference_precision(device, model.config.dim)
+    if precision == "int8":
+        if device != "cpu" or not quantization_supported():
+            raise UserError("precision int8 needs a CPU and a PyTorch built for x86; use bf16 or fp32")
+        return quantized(model)
+    return model.to(torch.bfloat16) if precision == "bf16" else model
 
 
 def _device(name: str) -> torch.device:
