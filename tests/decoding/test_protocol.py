@@ -21,6 +21,15 @@ def test_an_ensemble_of_one_is_its_member(options: dict[str, int]) -> None:
         assert [h.score for h in one] == pytest.approx([h.score for h in other], abs=1e-4)
 
 
+@pytest.mark.parametrize("members", [1, 2, 3])
+def test_a_step_gives_the_log_of_the_mean_probability(members: int) -> None:
+    models, encoded = [TableModel(5, 3) for _ in range(members)], torch.arange(3)
+    ensemble, tokens = Ensemble(models, [NAMES] * members), torch.tensor([[1], [4], [5]])
+    logits, _ = ensemble.step(tokens, ensemble.begin([encoded] * members, 1, 9))
+    each = [model.step(tokens, model.begin(encoded, 1, 9))[0].softmax(-1) for model in models]
+    torch.testing.assert_close(logits.exp(), torch.stack(each).mean(0))
+
+
 def test_twins_are_one() -> None:
     model, numbers = TableModel(5, 7), torch.arange(7)
     single, twins = run(model, [9] * 7), run(Ensemble([model] * 2, [NAMES] * 2), [9] * 7, [numbers] * 2)

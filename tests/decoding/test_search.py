@@ -49,6 +49,22 @@ def test_a_sure_model_stops_at_once() -> None:
     assert model.steps <= 2
 
 
+def test_a_long_text_may_still_overtake_a_short_one() -> None:
+    """The length penalty forgives a sure long text what its first token cost: the search must not stop before it."""
+    model = TableModel(3, 1)
+    model.logits[:] = -30.0
+    model.logits[..., END] = -60.0
+    model.logits[..., 3] = 0.0  # on and on
+    place = model.begin(torch.arange(1), 1, 9).place
+    place = model._next(place, torch.tensor(BEGIN))
+    model.logits[0, place, [END, 3]] = torch.tensor([0.55, 0.45]).log()
+    for _ in range(9):
+        place = model._next(place, torch.tensor(3))
+    model.logits[0, place, END] = 30.0  # and then surely the end
+    assert run(model, [9], beam=2, length_penalty=1.0)[0][0].tokens == [3] * 9
+    assert run(model, [9], beam=2, length_penalty=0.0)[0][0].tokens == []
+
+
 def test_greedy_stops_when_the_last_sentence_does() -> None:
     model = TableModel(5, 7, end=2.0)
     found = run(model, [200] * 7, beam=1)

@@ -1,6 +1,7 @@
 """Attention, blocks and stacks are those of `torch.nn`; the fused path and the open path are one function."""
 
 from collections.abc import Callable
+from typing import get_args
 
 import pytest
 import torch
@@ -182,7 +183,7 @@ def test_the_choice_of_path_changes_nothing(
     mask = some_masks(BATCH, HEADS, QUERIES, KEYS if memory else QUERIES)[kind]
     outputs = []
     for path in ("fused", "open"):
-        for role in ("training", "inference"):
+        for role in get_args(kernels.Role):
             monkeypatch.setitem(kernels.ATTENTION_PATHS, ("cpu", torch.float32, role), path)
         outputs.append(layer(x, keys, mask=mask))
     seen: list[Tensor] = []

@@ -31,3 +31,16 @@ def test_precision_asks_what_the_processor_can(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": False, "avx2": True})
     assert kernels.precision("cpu", wide) == "32-true"
     assert kernels.precision("another", wide) == "32-true"
+
+
+def test_decoding_takes_eight_bits_only_where_the_processor_has_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    wide = max(kernels.INT8_FROM_DIM, kernels.BF16_FROM_DIM["cpu"])
+    for has, expected in [
+        ({"avx512_vnni": True, "avx512_bf16": True}, "int8"),
+        ({"avx512_bf16": True}, "bf16"),
+        ({"avx2": True}, "fp32"),
+    ]:
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda has=has: has)
+        assert kernels.inference_precision("cpu", wide) == expected
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_vnni": True})
+    assert kernels.inference_precision("cpu", kernels.INT8_FROM_DIM - 1) == "fp32"

@@ -5,8 +5,7 @@ import torch
 from tests.models.small import BEGIN, END, FIRST, PAD, VOCAB, lengths, small_model, words
 
 from jumok.models.transformer import Transformer
-from jumok.nn.attention import KeyValue
-from jumok.nn.state import Pool, PooledBeams
+from jumok.nn.state import PooledBeams
 
 
 class Walk:
@@ -176,25 +175,3 @@ def test_a_source_of_nothing_gives_finite_logits() -> None:
     logits, _ = model.step(target, model.begin(model.encode(source, sizes), 1, 5))
     assert bool(logits.isfinite().all())
     torch.testing.assert_close(logits, model(source, sizes, target)[:, -1], rtol=1e-4, atol=1e-4)
-
-
-def test_a_pool_returns_what_was_put_in() -> None:
-    pool, keys, values = Pool(), torch.empty(2, 3, 0, 5), torch.empty(2, 3, 0, 5)
-    for count, room in ((1, 4), (2, 4), (1, 4), (7, 11), (3, 14)):
-        new = KeyValue(torch.randn(2, 3, count, 5), torch.randn(2, 3, count, 5))
-        found = pool.write(new, keys.shape[2], room)
-        keys, values = torch.cat([keys, new.keys], 2), torch.cat([values, new.values], 2)
-        filled, shape = keys.shape[2], (2, 3, room, 5)
-        assert found.keys.shape == found.values.shape == shape
-        torch.testing.assert_close(found.keys[:, :, :filled], keys)
-        torch.testing.assert_close(found.values[:, :, :filled], values)
-        assert not found.keys[:, :, filled:].any()
-        assert not found.values[:, :, filled:].any()
-
-
-def test_pools_lie_in_memory_as_the_products_read_them() -> None:
-    """``q k^T`` and ``w v`` of a step would otherwise copy the whole pool first."""
-    new = KeyValue(torch.randn(2, 3, 1, 5), torch.randn(2, 3, 1, 5))
-    found = Pool().write(new, 0, 32)
-    assert found.keys.transpose(-2, -1).is_contiguous()
-    assert found.values.is_contiguous()
