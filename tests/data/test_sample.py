@@ -27,7 +27,7 @@ def test_the_files_a_user_would_have(sample: Path) -> None:
     names = {f"{split}.{side}" for split in ("train", "val", "test") for side in ("written", "normal")}
     assert {path.name for path in sample.iterdir()} == names | {"test.links.jsonl", "README.txt"}
     seen: set[str] = set()
-    for split, count in (("train", 20_000), ("val", 500), ("test", 1000)):
+    for split, count in (("train", 30_000), ("val", 500), ("test", 1000)):
         sources, targets = read(sample / f"{split}.written"), read(sample / f"{split}.normal")
         assert len(sources) == len(targets) == count
         assert not seen & set(sources)

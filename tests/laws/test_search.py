@@ -104,6 +104,7 @@ def textbook(
     """The rules of the docstring, one beam and one token at a time."""
     live: list[tuple[float, Text]] = [(0.0, ())]
     done: list[tuple[float, Text]] = []
+    ended: list[float] = []
     for length in range(longest + 1):
         following: list[tuple[float, Text, int]] = []
         for log_p, text in live:
@@ -114,9 +115,10 @@ def textbook(
         for log_p, text, token in following[:beam]:
             if token == END:
                 done.append((log_p / penalty(length + 1, alpha), text))
+                ended.append(log_p)
         live = [(log_p, (*text, token)) for log_p, text, token in following if token != END][:beam]
         done = sorted(done, key=lambda c: -c[0])
-        if not live or len(done) >= beam:
+        if not live or sum(log_p >= max(live)[0] for log_p in ended) >= beam:
             break
         if len(done) >= wanted and max(live)[0] / penalty(longest + 1, alpha) <= done[wanted - 1][0]:
             break

@@ -44,7 +44,7 @@ def generate(count: int, seed: int, exclude: Set[str] = frozenset()) -> list[Exa
     return examples
 
 
-def splits(seed: int, train: int = 20_000, val: int = 500, test: int = 1_000) -> dict[str, list[Example]]:
+def splits(seed: int, train: int = 30_000, val: int = 500, test: int = 1_000) -> dict[str, list[Example]]:
     """Three sets with no source in common; `test` and `val` stay what they are when `train` grows."""
     examples = generate(test + val + train, seed)
     return {"train": examples[test + val :], "val": examples[test : test + val], "test": examples[:test]}

@@ -90,9 +90,10 @@ def _beam(
 ) -> list[list[Hypothesis]]:
     """Beam search; with one beam, greedy search.
 
-    At each step the ``2 * beam`` best continuations of a sentence are looked at. Those among the first `beam` that
-    end are finished hypotheses; the best `beam` that do not end live on. A sentence is done when it has `beam`
-    finished hypotheses, or when no live beam can still overtake its n-th best.
+    At each step the ``2 * beam`` likeliest continuations of a sentence are looked at. Those among the first `beam`
+    that end are finished hypotheses; the `beam` likeliest that do not end live on. A sentence is done when the `beam`
+    likeliest of its hypotheses, finished and live, are all finished, or when no live one can still overtake the score
+    of its n-th best. (Stopping at any `beam` finished ones would return cut-off outputs where the model is sure.)
     """
     beams, alpha, device = options.beam, options.length_penalty, maximum.device
     wanted, longest = min(options.n_best, beams), int(maximum.max())
@@ -122,8 +123,10 @@ def _beam(
         scores = best.masked_fill(ends, -torch.inf).gather(1, order)
         parents, following = parents.gather(1, order), following.gather(1, order)
         # log p only falls, and no later penalty forgives more than the one at the maximum length
-        hope = scores.max(1).values / length_penalty(maximum[sentences] + 1.0, alpha)
-        going = _going(finished, sentences, hope, wanted, beams)
+        likeliest = scores.max(1).values
+        hope = likeliest / length_penalty(maximum[sentences] + 1.0, alpha)
+        rows = zip(sentences.tolist(), likeliest.tolist(), hope.tolist(), strict=True)
+        going = [row for row, (n, log_p, score) in enumerate(rows) if _open(finished[n], log_p, score, beams, wanted)]
         if not going:
             break
         written = torch.cat([_rows(written, parents), following[:, :, None]], dim=2)
@@ -146,16 +149,11 @@ def _continue(
     return best, place // values.shape[2], tokens.flatten(1).gather(1, place)
 
 
-def _going(finished: list[list[Hypothesis]], sentences: Tensor, hope: Tensor, wanted: int, beams: int) -> list[int]:
-    """The rows whose search is not over."""
-    rows = []
-    for row, (number, best) in enumerate(zip(sentences.tolist(), hope.tolist(), strict=True)):
-        found = finished[number]
-        if best == -float("inf") or len(found) >= beams:
-            continue
-        if len(found) < wanted or best > sorted((h.score for h in found), reverse=True)[wanted - 1]:
-            rows.append(row)
-    return rows
+def _open(finished: list[Hypothesis], log_p: float, hope: float, beams: int, wanted: int) -> bool:
+    """Whether a sentence goes on whose likeliest live beam has `log_p` and may at best reach the score `hope`."""
+    scores = sorted((found.score for found in finished), reverse=True)
+    can_win = hope > (scores[wanted - 1] if len(scores) >= wanted else -float("inf"))
+    return can_win and sum(found.log_probability >= log_p for found in finished) < beams
 
 
 def _sample(

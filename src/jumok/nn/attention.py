@@ -156,7 +156,7 @@ class Attention(nn.Module):
             q, k, v = self._heads(self.qkv(x), 3)
             if self.rotary is not None:
                 positions = torch.arange(x.shape[1], device=x.device) if state is None else state.positions
-                q, k = self.rotary(q, positions), self.rotary(k, positions)
+                q, k = self.rotary(torch.stack([q, k]), positions)
             if state is not None:
                 (k, v), mask = state.extend(KeyValue(k, v))
         dropout = self.dropout if self.training else 0.0

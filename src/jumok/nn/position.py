@@ -62,11 +62,13 @@ class Rotary(nn.Module):
             raise ValueError(f"rotary positions need an even head width, not {dim}")
         self.dim = dim
 
-    def forward(self, x: Float[Tensor, "B H Q D"], positions: Int[Tensor, " Q"]) -> Float[Tensor, "B H Q D"]:
-        angles = _angles(positions, self.dim)
-        cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
-        even, odd = x[..., 0::2], x[..., 1::2]
-        return torch.stack([even * cos - odd * sin, even * sin + odd * cos], dim=-1).flatten(-2)
+    def forward(self, x: Float[Tensor, "*heads Q D"], positions: Int[Tensor, " Q"]) -> Float[Tensor, "*heads Q D"]:
+        angles = _angles(positions, self.dim).repeat_interleave(2, dim=-1)
+        # (even, odd) -> (even cos - odd sin, odd cos + even sin)
+        sines = angles.sin()
+        sines[:, 0::2].neg_()
+        swapped = x.view(*x.shape[:-1], -1, 2).flip(-1).view(x.shape)
+        return torch.addcmul(x * angles.cos().to(x.dtype), swapped, sines.to(x.dtype))
 
 
 def _angles(positions: Int[Tensor, " Q"], dim: int) -> Float[Tensor, "Q half"]:
