@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.decoding.run import run
-from tests.decoding.table import BEGIN, END, PAD, Mean, TableModel, penalty, repeats
+from tests.decoding.table import BEGIN, END, FIRST, PAD, Mean, TableModel, penalty, repeats
 from tests.models.small import lengths, small_model, words
 
 from jumok.decoding.protocol import Ensemble
@@ -199,3 +199,17 @@ def test_a_transformers_search_as_wide_as_the_space_is_brute_force() -> None:
 
     for row in range(2):
         check_against(found[row], lambda t, r=row: forced(r, t), texts, 1.0, len(texts))
+
+
+@settings(max_examples=20, deadline=None)
+@given(beam=st.integers(2, 6), longest=st.integers(4, 9), seed=st.integers(0, 2**31))
+def test_a_sure_model_is_not_cut_off(beam: int, longest: int, seed: int) -> None:
+    """Where one word has nearly all the probability, the next candidates are poor ends: they must not end the search."""
+    torch.manual_seed(seed)
+    model = TableModel(7, 1, 0.3, end=2.0)
+    text = tuple(torch.randint(FIRST, model.vocab, (longest,)).tolist())
+    place = torch.tensor(0)
+    for token, following in zip((BEGIN, *text), (*text, END), strict=True):
+        place = model._next(place, torch.tensor(token))
+        model.logits[0, place, following] = 14.0
+    assert tuple(run(model, [longest + 3], beam=beam)[0][0].tokens) == text

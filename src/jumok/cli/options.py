@@ -27,9 +27,7 @@ MaxLength = Annotated[int | None, typer.Option(help="Most pieces of an output. [
 MinLength = Annotated[int | None, typer.Option(help="Fewest pieces of an output.")]
 NoRepeatNgram = Annotated[int | None, typer.Option(help="No n pieces in a row appear twice; 0 is off.")]
 BatchTokens = Annotated[int, typer.Option(help="Source pieces decoded together: more is faster, and more memory.")]
-PrecisionOption = Annotated[
-    Precision, typer.Option(help="Arithmetic; auto: the fastest here, by a committed table.")
-]
+PrecisionOption = Annotated[Precision, typer.Option(help="Arithmetic; auto: the fastest here, by a committed table.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, or auto.")]
 
 

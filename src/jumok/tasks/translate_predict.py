@@ -2,6 +2,8 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
@@ -123,14 +125,20 @@ class Translator:
         forced = self.tokenizers.target.encode_many([self._normal(text) for text in prefixes or [""] * len(lines)])
         empty = [Translation("", 0.0)] * (options.n_best if options.sample else min(options.n_best, options.beam))
         results = [empty for _ in lines]
-        for batch in _batches([len(pieces) for pieces in sources], batch_tokens):
-            if sources[batch[0]]:
-                cut = [sources[row][: self.max_len] for row in batch]
-                found = self._search(cut, [forced[row] for row in batch], options, [first + row for row in batch])
-                for row, hypotheses in zip(batch, found, strict=True):
+
+        def decode(batch: list[int]) -> list[list[Hypothesis]]:
+            if not sources[batch[0]]:  # empty lines, which stand together
+                return []
+            cut = [sources[row][: self.max_len] for row in batch]
+            return self._search(cut, [forced[row] for row in batch], options, [first + row for row in batch])
+
+        batches = list(_batches([len(pieces) for pieces in sources], batch_tokens))
+        with _evaluating(self.models):
+            for batch, found in _side_by_side(decode, batches, self.device):
+                for row, hypotheses in zip(batch, found, strict=False):
                     results[row] = self._texts(hypotheses, empty, cut=len(sources[row]) > self.max_len)
-            if advance is not None:
-                advance(len(batch))
+                if advance is not None:
+                    advance(len(batch))
         return results
 
     def attention(self, line: str, target: str | None = None, options: SearchOptions | None = None) -> AttentionView:
@@ -145,7 +153,8 @@ class Translator:
             raise UserError("there is no text to look at; give a sentence")
         if target is None:
             options = (options or self.options).model_copy(update={"n_best": 1})
-            found = self._search([source], [[]], options, [0])[0]
+            with _evaluating(self.models):
+                found = self._search([source], [[]], options, [0])[0]
             pieces = found[0].tokens if found else []
         else:
             pieces = self.tokenizers.target.encode(self._normal(target))[: self.max_len - 1]
@@ -164,7 +173,7 @@ class Translator:
         model = self.models[0]
         rows, lengths = pad([source])
         forced = torch.tensor([[BEGIN, *pieces]], device=self.device)
-        with _inference(self.models), record(model) as maps:
+        with _evaluating(self.models), torch.inference_mode(), record(model) as maps:
             model(rows.to(self.device), lengths.to(self.device), forced)
         return {name: weights[0] for name, weights in maps.items()}
 
@@ -181,7 +190,7 @@ class Translator:
         room = self.max_len - 1
         most = [options.max_length or 2 * len(pieces) + 10 for pieces in sources]
         prefixes = [prefix[:room] for prefix in prefixes]
-        with _inference(self.models):
+        with torch.inference_mode():
             encoded = [model.encode(rows, lengths) for model in self.models]
             return search(
                 self.decoder,
@@ -218,22 +227,36 @@ def _batches(lengths: list[int], budget: int) -> Iterator[list[int]]:
         yield batch
 
 
-class _inference:
-    """Evaluation mode without gradients for these models, and back: validation borrows a model that is training."""
+def _side_by_side(
+    decode: Callable[[list[int]], list[list[Hypothesis]]], batches: list[list[int]], device: torch.device
+) -> Iterator[tuple[list[int], list[list[Hypothesis]]]]:
+    """Each batch with its result, in order; on a CPU several batches at once, with one thread each.
 
-    def __init__(self, models: Sequence[Transformer]) -> None:
-        self.models = models
-        self.modes = [model.training for model in models]
-        self.guard = torch.inference_mode()
+    Two threads on a batch each are 1.2 to 1.5 times faster than both on one: they never wait for each other, and half
+    a batch stays in a core's cache.
+    """
+    threads = torch.get_num_threads()
+    if device.type != "cpu" or threads == 1 or len(batches) == 1:
+        yield from ((batch, decode(batch)) for batch in batches)
+        return
+    pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
+    try:
+        yield from zip(batches, pool.map(decode, batches), strict=True)
+    finally:
+        pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(threads)  # for MKL the number is one for all threads
 
-    def __enter__(self) -> None:
-        for model in self.models:
-            model.eval()
-        self.guard.__enter__()
 
-    def __exit__(self, *_: object) -> None:
-        self.guard.__exit__(None, None, None)
-        for model, mode in zip(self.models, self.modes, strict=True):
+@contextmanager
+def _evaluating(models: Sequence[Transformer]) -> Iterator[None]:
+    """Evaluation mode for these models, and back: validation borrows a model that is training."""
+    modes = [model.training for model in models]
+    for model in models:
+        model.eval()
+    try:
+        yield
+    finally:
+        for model, mode in zip(models, modes, strict=True):
             model.train(mode)
 
 
