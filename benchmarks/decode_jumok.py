@@ -9,7 +9,7 @@ from benchmarks.decoding import Translate, portions, serve
 from jumok.data.batching import pad
 from jumok.data.tokenizer import BEGIN, END, PAD
 from jumok.decoding.search import SearchOptions, search
-from jumok.tasks.translate_predict import in_precision
+from jumok.tasks.translate_predict import in_precision, side_by_side
 
 
 def load(asked: dict[str, Any]) -> Translate:
@@ -21,15 +21,16 @@ def load(asked: dict[str, Any]) -> Translate:
     options = SearchOptions(beam=asked["beam"], min_length=written, length_penalty=1.0)
 
     @torch.inference_mode()
+    def decode(batch: list[list[int]]) -> list[list[int]]:
+        source, lengths = pad(batch)
+        encoded = model.encode(source.to(device), lengths.to(device))
+        room = [written] * len(batch)
+        found = search(model, encoded, options, begin=BEGIN, end=END, pad=PAD, max_lengths=room, device=device)
+        return [best[0].tokens for best in found]
+
     def translate(rows: list[list[int]]) -> list[list[int]]:
-        outputs: list[list[int]] = []
-        for batch in portions(rows, asked["batch"]):
-            source, lengths = pad(batch)
-            encoded = model.encode(source.to(device), lengths.to(device))
-            room = [written] * len(batch)
-            found = search(model, encoded, options, begin=BEGIN, end=END, pad=PAD, max_lengths=room, device=device)
-            outputs += [best[0].tokens for best in found]
-        return outputs
+        batches = list(portions(rows, asked["batch"]))
+        return [tokens for _, found in side_by_side(decode, batches, device) for tokens in found]
 
     return translate
 

@@ -20,7 +20,7 @@ class Plan:
     single: int = 24  # sentences decoded one at a time
     tokens: int = 24  # written for every sentence, the end counted
     beam: int = 4
-    batches: tuple[int, ...] = (64, 192)  # sentences decoded together by Jumok and transformers
+    batches: tuple[int, ...] = (48, 96)  # sentences decoded together by Jumok and transformers
     peer_batches: tuple[int, ...] = (32, 64, 192)  # by CTranslate2
     checked: int = 16  # sentences whose greedy output must agree
 

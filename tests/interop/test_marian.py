@@ -180,7 +180,15 @@ def test_equal_output_greedy_and_with_beams(tmp_path: Path) -> None:
         assert len({tuple(row) for row in expected}) > len(rows) // 4, "outputs should differ"
         # one that is cut off is no hypothesis of ours
         ended = [i for i, row in enumerate(generated) if END in row]
-        assert [found[i][0].tokens for i in ended] == [expected[i] for i in ended]
+        other_than = [i for i in ended if found[i][0].tokens != expected[i]]
+        if beam == 1:
+            assert not other_than
+        # generate may stop before a likelier output is finished; ours never returns a less likely one
+        assert len(other_than) <= len(ended) // 4
+        for i in other_than:
+            target, labels = torch.tensor([[BEGIN, *expected[i]]]), torch.tensor([*expected[i], END])
+            log_p = model(source[i : i + 1], lengths[i : i + 1], target)[0].log_softmax(-1)
+            assert found[i][0].log_probability > float(log_p.gather(1, labels[:, None]).sum().detach())
 
 
 TEXT = ["ein Mann schläft .", "eine Frau liest ein Buch .", "두 사람이 걷는다 .", "ein Hund läuft 12 km ."] * 5

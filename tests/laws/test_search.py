@@ -204,7 +204,7 @@ def test_a_transformers_search_as_wide_as_the_space_is_brute_force() -> None:
 @settings(max_examples=20, deadline=None)
 @given(beam=st.integers(2, 6), longest=st.integers(4, 9), seed=st.integers(0, 2**31))
 def test_a_sure_model_is_not_cut_off(beam: int, longest: int, seed: int) -> None:
-    """Where one word has nearly all the probability, the next candidates are poor ends: they must not end the search."""
+    """Where one word has nearly all the probability, the next candidates are poor ends, which must not end it."""
     torch.manual_seed(seed)
     model = TableModel(7, 1, 0.3, end=2.0)
     text = tuple(torch.randint(FIRST, model.vocab, (longest,)).tolist())

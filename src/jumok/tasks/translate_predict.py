@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, TypeVar
 
 import torch
 
@@ -29,6 +29,8 @@ from jumok.training.weights import load_weights
 
 Precision = Literal["fp32", "bf16", "int8", "auto"]
 log = logging.getLogger("jumok")
+B = TypeVar("B")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ class Translator:
 
         batches = list(_batches([len(pieces) for pieces in sources], batch_tokens))
         with _evaluating(self.models):
-            for batch, found in _side_by_side(decode, batches, self.device):
+            for batch, found in side_by_side(decode, batches, self.device):
                 for row, hypotheses in zip(batch, found, strict=False):
                     results[row] = self._texts(hypotheses, empty, cut=len(sources[row]) > self.max_len)
                 if advance is not None:
@@ -227,9 +229,7 @@ def _batches(lengths: list[int], budget: int) -> Iterator[list[int]]:
         yield batch
 
 
-def _side_by_side(
-    decode: Callable[[list[int]], list[list[Hypothesis]]], batches: list[list[int]], device: torch.device
-) -> Iterator[tuple[list[int], list[list[Hypothesis]]]]:
+def side_by_side(decode: Callable[[B], R], batches: Sequence[B], device: torch.device) -> Iterator[tuple[B, R]]:
     """Each batch with its result, in order; on a CPU several batches at once, with one thread each.
 
     Two threads on a batch each are 1.2 to 1.5 times faster than both on one: they never wait for each other, and half
