@@ -13,7 +13,7 @@ from tests.tasks import small
 import jumok
 from jumok.decoding.search import SearchOptions
 from jumok.errors import UserError
-from jumok.tasks.translate_predict import Translator
+from jumok.tasks.translate_predict import Translator, side_by_side
 
 
 def lines(seed: int, count: int = 12) -> list[str]:
@@ -156,3 +156,19 @@ def test_attention_rows_sum_to_one_and_follow_a_forced_target(translator: Transl
     assert translator.attention("ga na da").output_text == translator(["ga na da"])[0]
     with pytest.raises(UserError, match="no text"):
         translator.attention("  ")
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_batches_side_by_side_compute_as_the_caller_does(mixed: bool) -> None:
+    """Autocast belongs to a thread: a validation in bf16 must not decode its batches in fp32."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+            found = list(
+                side_by_side(lambda row: torch.ones(2, 2) @ torch.ones(2, row), [1, 2, 3], torch.device("cpu"))
+            )
+    finally:
+        torch.set_num_threads(threads)
+    assert [(row, product.shape[1]) for row, product in found] == [(1, 1), (2, 2), (3, 3)]
+    assert {product.dtype for _, product in found} == {torch.bfloat16 if mixed else torch.float32}

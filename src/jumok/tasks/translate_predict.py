@@ -239,9 +239,15 @@ def side_by_side(decode: Callable[[B], R], batches: Sequence[B], device: torch.d
     if device.type != "cpu" or threads == 1 or len(batches) == 1:
         yield from ((batch, decode(batch)) for batch in batches)
         return
+    mixed, dtype = torch.is_autocast_enabled("cpu"), torch.get_autocast_dtype("cpu")
+
+    def work(batch: B) -> R:
+        with torch.autocast("cpu", dtype, enabled=mixed):  # each thread has its own; a validation brings bf16 with it
+            return decode(batch)
+
     pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
     try:
-        yield from zip(batches, pool.map(decode, batches), strict=True)
+        yield from zip(batches, pool.map(work, batches), strict=True)
     finally:
         pool.shutdown(cancel_futures=True)
         torch.set_num_threads(threads)  # for MKL the number is one for all threads
