@@ -3,7 +3,7 @@
 import difflib
 import re
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import pydantic
 import yaml
@@ -57,30 +57,46 @@ def parse(cls: type[C], values: dict[str, Any], where: str) -> C:
     try:
         return cls.model_validate(values)
     except pydantic.ValidationError as error:
-        known = [key for key, *_ in explain(cls)]
+        known = [key for key, *_ in explain(cls, values)]
         lines = [_explain_error(dict(item), known) for item in error.errors(include_url=False)]
         raise UserError(f"{where}: " + "; ".join(lines)) from None
 
 
-def explain(cls: type[Config], prefix: str = "") -> list[tuple[str, str, str, str]]:
-    """Every option below `cls` as (dotted key, type, default, description)."""
+def explain(cls: type[Config], values: object = None, prefix: str = "") -> list[tuple[str, str, str, str]]:
+    """Every option below `cls` as (dotted key, type, default, description).
+
+    Where a group of keys may be one of several kinds, `values` decides: the keys of the kind that they name.
+    """
     rows: list[tuple[str, str, str, str]] = []
     for name, field in cls.model_fields.items():
         key = prefix + (field.alias or name)
-        inner = _config_in(field.annotation)
+        below = values.get(field.alias or name) if isinstance(values, dict) else None
+        inner = _config_in(field.annotation, below)
         if inner is not None:
-            rows += explain(inner, key + ".")
+            rows += explain(inner, below, key + ".")
         else:
             default = "required" if field.is_required() else str(field.get_default(call_default_factory=True))
             rows.append((key, _type_name(field.annotation), default, field.description or ""))
     return rows
 
 
-def _config_in(annotation: Any) -> type[Config] | None:
-    for candidate in (annotation, *get_args(annotation)):
-        if isinstance(candidate, type) and issubclass(candidate, Config):
-            return candidate
-    return None
+def _config_in(annotation: Any, values: object) -> type[Config] | None:
+    """The `Config` that `annotation` is, or in a union of several the one whose constant keys `values` agree with."""
+    if isinstance(annotation, type) and issubclass(annotation, Config):
+        return annotation
+    kinds = [kind for part in get_args(annotation) if (kind := _config_in(part, values)) is not None]
+    given = values if isinstance(values, dict) else {}
+    for kind in kinds:
+        constants = {
+            name: get_args(f.annotation)[0] for name, f in kind.model_fields.items() if _is_constant(f.annotation)
+        }
+        if all(given.get(name, constant) == constant for name, constant in constants.items()):
+            return kind
+    return kinds[0] if kinds else None
+
+
+def _is_constant(annotation: Any) -> bool:
+    return get_origin(annotation) is Literal and len(get_args(annotation)) == 1
 
 
 def _type_name(annotation: Any) -> str:
@@ -91,7 +107,7 @@ def _type_name(annotation: Any) -> str:
 
 def _explain_error(error: dict[str, Any], known: list[str]) -> str:
     # pydantic names list positions and union branches too; only the keys help a user
-    key = ".".join(str(part) for part in error["loc"])
+    key = ".".join(str(part) for part in error["loc"] if not str(part).startswith("<"))
     if error["type"] == "extra_forbidden":
         near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
         leaf = difflib.get_close_matches(key.split(".")[-1], [k.split(".")[-1] for k in known], n=1, cutoff=0.6)

@@ -4,10 +4,11 @@ import pytest
 import torch
 from tests.decoding.run import run
 from tests.decoding.table import TableModel
-from tests.models.small import lengths, small_model, words
+from tests.models.small import MODELS, lengths, small_model, words
 
 from jumok.decoding.protocol import Ensemble
 from jumok.errors import UserError
+from jumok.models.translators import TranslationModel
 
 NAMES = ["<pad>", "<s>", "</s>", "a", "b"]
 
@@ -40,10 +41,21 @@ def test_twins_are_one() -> None:
 @torch.no_grad()
 def test_two_transformers_write_what_their_mean_says() -> None:
     """Of different depths and positions: their states differ, their vocabulary does not."""
-    members = [small_model(positions="rotary", depth=1), small_model(norm="pre", dim=24)]
+    check_mean([small_model(positions="rotary", depth=1), small_model(norm="pre", dim=24)])
+
+
+@pytest.mark.parametrize(
+    "names", [("transformer", "luong"), ("summary", "bahdanau"), ("bytenet", "transformer", "cho")], ids=" + ".join
+)
+@torch.no_grad()
+def test_models_of_different_families_are_an_ensemble(names: tuple[str, ...]) -> None:
+    check_mean([MODELS[name]() for name in names])
+
+
+def check_mean(members: list[TranslationModel]) -> None:
     source, sizes = words(5, 7), lengths(5, 7)
     encoded = [member.encode(source, sizes) for member in members]
-    found = run(Ensemble(members, [NAMES] * 2), [9, 4, 9, 2, 6], encoded, beam=3, n_best=3)
+    found = run(Ensemble(members, [NAMES] * len(members)), [9, 4, 9, 2, 6], encoded, beam=3, n_best=3)
     for row, hypotheses in enumerate(found):
         for h in hypotheses:
             target, labels = torch.tensor([[1, *h.tokens]]), torch.tensor([*h.tokens, 2])

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from tests.models.small import MODELS
 from torch import Tensor, nn
 
 from jumok.errors import UserError
@@ -148,6 +149,48 @@ def test_steps_of_a_recurrent_decoder_are_joined() -> None:
         with pytest.raises(RuntimeError, match="ran twice"):
             tap(rows[:, :, :1, :5])
     torch.testing.assert_close(maps["attention"], rows)
+
+
+@pytest.mark.parametrize("name", ["luong", "luong-unfed", "luong-concat", "bahdanau"])
+@torch.no_grad()
+def test_a_recurrent_decoders_steps_are_one_map(name: str) -> None:
+    model, (source, sizes, target) = MODELS[name](), batch()
+    before = model(source, sizes, target)
+    with record(model) as maps:
+        during = model(source, sizes, target)
+    assert torch.equal(before, during)
+    assert list(maps) == ["decoder.cross"] == layer_names(model)
+    weights = maps["decoder.cross"]
+    assert weights.shape == (2, 1, 5, 7)
+    torch.testing.assert_close(weights.sum(-1), torch.ones(2, 1, 5))
+    assert not weights[1, :, :, 4:].any(), "padding was looked at"
+    # row after row is what a step sees
+    state = model.begin(model.encode(source, sizes), 1, 9)
+    for i in range(5):
+        with record(model) as step:
+            _, state = model.step(target[:, i : i + 1], state)
+        torch.testing.assert_close(step["decoder.cross"], weights[:, :, i : i + 1])
+
+
+@torch.no_grad()
+def test_a_convolutional_decoder_attends_in_every_block() -> None:
+    model, inputs = MODELS["convs2s"](), batch()
+    with record(model) as maps:
+        model(*inputs)
+    assert list(maps) == [f"decoder.blocks.{i}.cross" for i in range(3)] == layer_names(model)
+    for weights in maps.values():
+        assert weights.shape == (2, 1, 5, 7)
+        torch.testing.assert_close(weights.sum(-1), torch.ones(2, 1, 5))
+        assert not weights[1, :, :, 4:].any(), "padding was looked at"
+    with record(model, layers=-1) as last:
+        model(*inputs)
+    assert list(last) == ["decoder.blocks.2.cross"]
+
+
+@pytest.mark.parametrize("name", ["summary", "cho"])
+def test_a_model_without_attention_says_so(name: str) -> None:
+    with pytest.raises(UserError, match="Seq2Seq has no attention"), record(MODELS[name]()):
+        pass
 
 
 @pytest.mark.parametrize("wrap", ["module", "_forward_module", "_orig_mod"])

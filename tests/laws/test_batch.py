@@ -1,5 +1,6 @@
 """Padding and neighbours change nothing: not features, not forced logits, not what is searched or drawn."""
 
+import copy
 from typing import Any
 
 import pytest
@@ -8,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.decoding.run import run
 from tests.learn import toy
-from tests.models.small import VOCAB, lengths, small_model, targets, words
+from tests.models.small import MODELS, NEW, VOCAB, lengths, small_model, targets, words
 from torch import Tensor
 
 from jumok.decoding.search import Hypothesis
-from jumok.models.transformer import Transformer
+from jumok.models.translators import TranslationModel
 
 ROWS, LONGEST = 7, 7
 SEARCHES: list[dict[str, Any]] = [
@@ -40,7 +41,7 @@ def texts(hypotheses: list[Hypothesis]) -> list[list[int]]:
 
 
 def searched(
-    model: Transformer, source: Tensor, sizes: Tensor, parts: list[list[int]], extra: int, **options: Any
+    model: TranslationModel, source: Tensor, sizes: Tensor, parts: list[list[int]], extra: int, **options: Any
 ) -> dict[int, list[Hypothesis]]:
     found = {}
     for rows in parts:
@@ -58,7 +59,18 @@ def searched(
 @torch.no_grad()
 def test_features_and_forced_logits(positions: str, norm: str, extra: int, seed: int) -> None:
     torch.manual_seed(seed)
-    model = small_model(positions=positions, norm=norm)
+    check_features_and_logits(small_model(positions=positions, norm=norm), extra)
+
+
+@pytest.mark.parametrize("name", NEW)
+@torch.no_grad()
+def test_features_and_forced_logits_of_every_model(name: str) -> None:
+    model = MODELS[name]()
+    for extra in (0, 3):
+        check_features_and_logits(model, extra)
+
+
+def check_features_and_logits(model: TranslationModel, extra: int) -> None:
     source, sizes, target = words(5, LONGEST), lengths(5, LONGEST), targets(5, 7)
     batch, _ = padded(source, sizes, list(range(5)), extra)
     features = model.encode(batch, sizes).features
@@ -78,7 +90,16 @@ def test_search_alone_is_search_in_any_batch(
     options: dict[str, Any], positions: str, dtype: torch.dtype, ties: int
 ) -> None:
     """A random model has near ties, which the last bit of fp32 decides now and then; in float64 there is no excuse."""
-    model = small_model(positions=positions).to(dtype)
+    check_search(small_model(positions=positions).to(dtype), options, ties)
+
+
+@pytest.mark.parametrize("options", [SEARCHES[1], SEARCHES[3]], ids=str)
+@pytest.mark.parametrize("name", NEW)
+def test_search_with_every_model(options: dict[str, Any], name: str) -> None:
+    check_search(MODELS[name]().double(), options, 0)
+
+
+def check_search(model: TranslationModel, options: dict[str, Any], ties: int) -> None:
     source, sizes = words(ROWS, LONGEST), lengths(ROWS, LONGEST)
     alone = searched(model, source, sizes, [[row] for row in range(ROWS)], 0, **options)
     for size, extra in [(ROWS, 0), (3, 5)]:
@@ -93,9 +114,7 @@ def test_search_alone_is_search_in_any_batch(
 
 @pytest.mark.parametrize("beam", [1, 4])
 def test_in_bf16_at_most_one_line_in_a_hundred_changes(beam: int) -> None:
-    model = Transformer(toy.trained().config)
-    model.load_state_dict(toy.trained().state_dict())
-    model.eval().to(torch.bfloat16)
+    model = copy.deepcopy(toy.trained()).to(torch.bfloat16)
     source, sizes, _, _ = toy.draw(300)
     # small batches and a large one; one sentence a call would take long
     few = searched(model, source, sizes, batches(300, 5), 0, beam=beam)
@@ -104,8 +123,9 @@ def test_in_bf16_at_most_one_line_in_a_hundred_changes(beam: int) -> None:
     assert changed <= 3
 
 
-def test_an_empty_source_harms_nobody() -> None:
-    model = small_model()
+@pytest.mark.parametrize("name", MODELS)
+def test_an_empty_source_harms_nobody(name: str) -> None:
+    model = MODELS[name]().double()
     source, sizes = words(5, LONGEST), torch.tensor([LONGEST, 0, 3, 5, 7])
     found = run(model, [9] * 5, model.encode(source, sizes), beam=3)
     others = [0, 2, 3, 4]

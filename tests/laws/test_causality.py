@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 import torch
-from tests.models.small import lengths, small_model, targets, words
+from tests.models.small import MODELS, NEW, lengths, small_model, targets, words
 from torch import Tensor, nn
 
-from jumok.models.transformer import Transformer
+from jumok.models.translators import TranslationModel
 from jumok.nn.attention import Tap
 
 BATCH, KEYS, QUERIES = 5, 7, 6
@@ -30,7 +30,7 @@ class Inputs:
         return self.leaf
 
 
-def look(model: Transformer, training: bool) -> tuple[Tensor, Inputs, Inputs, Tensor]:
+def look(model: TranslationModel, training: bool) -> tuple[Tensor, Inputs, Inputs, Tensor]:
     model.train(training)
     source, target = Inputs(model.encoder.tokens), Inputs(model.decoder.tokens)
     sizes = lengths(BATCH, KEYS)
@@ -40,7 +40,16 @@ def look(model: Transformer, training: bool) -> tuple[Tensor, Inputs, Inputs, Te
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_later_target_tokens_have_no_gradient_into_earlier_logits(options: dict[str, Any], training: bool) -> None:
-    logits, _, target, _ = look(small_model(**options, dropout=0.1 if training else 0.0), training)
+    check_later_tokens(small_model(**options, dropout=0.1 if training else 0.0), training)
+
+
+@pytest.mark.parametrize("name", NEW)
+def test_no_model_sees_later_target_tokens(name: str) -> None:
+    check_later_tokens(MODELS[name](), False)
+
+
+def check_later_tokens(model: TranslationModel, training: bool) -> None:
+    logits, _, target, _ = look(model, training)
     for i in range(QUERIES):
         # a sum would be nothing after a norm whose outputs sum to a constant
         (gradient,) = torch.autograd.grad((logits[:, i] * torch.randn(31)).sum(), target.leaf, retain_graph=True)
@@ -51,7 +60,17 @@ def test_later_target_tokens_have_no_gradient_into_earlier_logits(options: dict[
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_source_padding_gets_no_gradient(options: dict[str, Any], training: bool) -> None:
-    logits, source, _, sizes = look(small_model(**options, dropout=0.1 if training else 0.0), training)
+    check_padding(small_model(**options, dropout=0.1 if training else 0.0), training)
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("name", NEW)
+def test_no_model_sees_source_padding(name: str, training: bool) -> None:
+    check_padding(MODELS[name](dropout=0.1 if training else 0.0), training)
+
+
+def check_padding(model: TranslationModel, training: bool) -> None:
+    logits, source, _, sizes = look(model, training)
     (gradient,) = torch.autograd.grad((logits * torch.randn(31)).sum(), source.leaf)
     real = torch.arange(KEYS) < sizes[:, None]
     assert bool((gradient[~real] == 0).all())
@@ -73,7 +92,16 @@ def test_also_where_attention_is_in_the_open(attention_dropout: float) -> None:
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_sentences_do_not_see_each_other(options: dict[str, Any]) -> None:
-    logits, source, target, _ = look(small_model(**options), training=False)
+    check_neighbours(small_model(**options))
+
+
+@pytest.mark.parametrize("name", NEW)
+def test_sentences_of_no_model_see_each_other(name: str) -> None:
+    check_neighbours(MODELS[name]())
+
+
+def check_neighbours(model: TranslationModel) -> None:
+    logits, source, target, _ = look(model, training=False)
     for leaf in (source.leaf, target.leaf):
         (gradient,) = torch.autograd.grad((logits[2] * torch.randn(31)).sum(), leaf, retain_graph=True)
         assert bool((gradient[torch.arange(BATCH) != 2] == 0).all())

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 import torch
-from tests.models.small import VOCAB, lengths, small_model, targets, words
+from tests.models.small import MODELS, NEW, VOCAB, lengths, small_model, targets, words
 from torch import nn
 
 from jumok.models.transformer import PRESETS, Transformer, TransformerConfig
+from jumok.models.translators import TranslationModel
 from jumok.nn.attention import Attention
 from jumok.nn.loss import smoothed_cross_entropy
 from jumok.nn.mask import Mask
@@ -22,7 +23,7 @@ OPTIONS: list[dict[str, Any]] = [
 ]
 
 
-def train_once(model: Transformer) -> torch.Tensor:
+def train_once(model: TranslationModel) -> torch.Tensor:
     source, sizes, target, labels = words(5, 11), lengths(5, 11), targets(5, 7), words(5, 7)
     features = model.features(source, sizes, target).flatten(0, 1)
     loss = smoothed_cross_entropy(features, model.output.weight, model.output.bias, labels.flatten(), 0.1)
@@ -64,6 +65,16 @@ def test_every_parameter_gets_a_gradient_in_bf16_with_dropout(attention_dropout:
     assert not without_gradient(model)
 
 
+@pytest.mark.parametrize("mixed", [False, True])
+@pytest.mark.parametrize("name", NEW)
+def test_every_parameter_of_every_model_gets_a_gradient(name: str, mixed: bool) -> None:
+    model = MODELS[name](dropout=0.2 if mixed else 0.0).train()
+    with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+        loss = train_once(model)
+    assert bool(loss.isfinite())
+    assert not without_gradient(model)
+
+
 def test_the_loss_of_features_is_the_loss_of_logits() -> None:
     model = small_model()
     source, sizes, target, labels = words(5, 11), lengths(5, 11), targets(5, 7), words(5, 7)
@@ -80,9 +91,10 @@ def test_the_loss_of_features_is_the_loss_of_logits() -> None:
         torch.testing.assert_close(one, other, rtol=1e-3, atol=2e-4)
 
 
-def test_padding_rows_change_no_gradient() -> None:
+@pytest.mark.parametrize("name", MODELS)
+def test_padding_rows_change_no_gradient(name: str) -> None:
     """A batch's gradient is the sum of its sentences', each alone and unpadded."""
-    model = small_model()
+    model = MODELS[name]()
     source, sizes, target, labels = words(3, 7), torch.tensor([7, 2, 4]), targets(3, 5), words(3, 5)
     ends = torch.tensor([3, 5, 1])
     real = torch.arange(5) < ends[:, None]

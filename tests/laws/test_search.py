@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.decoding.run import run
 from tests.decoding.table import BEGIN, END, FIRST, PAD, Mean, TableModel, penalty, repeats
-from tests.models.small import lengths, small_model, words
+from tests.models.small import MODELS, NEW, lengths, small_model, words
 
 from jumok.decoding.protocol import Ensemble
 from jumok.decoding.search import Hypothesis
+from jumok.models.translators import TranslationModel
 
 Text = tuple[int, ...]
 
@@ -172,7 +173,17 @@ def test_one_beam_is_the_likeliest_token_each_time(words: int, longest: int, see
 @pytest.mark.parametrize("options", [{"beam": 1}, {"beam": 5, "n_best": 5}, {"sample": True, "n_best": 3}], ids=str)
 @torch.no_grad()
 def test_a_transformers_scores_are_those_of_a_forced_pass(positions: str, options: dict[str, Any]) -> None:
-    model = small_model(positions=positions)
+    check_scores(small_model(positions=positions), options)
+
+
+@pytest.mark.parametrize("options", [{"beam": 5, "n_best": 5}, {"sample": True, "n_best": 3}], ids=str)
+@pytest.mark.parametrize("name", NEW)
+@torch.no_grad()
+def test_any_models_scores_are_those_of_a_forced_pass(name: str, options: dict[str, Any]) -> None:
+    check_scores(MODELS[name](), options)
+
+
+def check_scores(model: TranslationModel, options: dict[str, Any]) -> None:
     source, sizes = words(5, 7), lengths(5, 7)
     found = run(model, [9] * 5, model.encode(source, sizes), length_penalty=0.6, **options)
     for row, hypotheses in enumerate(found):
@@ -186,9 +197,10 @@ def test_a_transformers_scores_are_those_of_a_forced_pass(positions: str, option
             assert h.score == pytest.approx(forced / penalty(len(labels), 0.6), abs=1e-3)
 
 
+@pytest.mark.parametrize("name", MODELS)
 @torch.no_grad()
-def test_a_transformers_search_as_wide_as_the_space_is_brute_force() -> None:
-    model = small_model(source_vocab=8, target_vocab=8)
+def test_a_models_search_as_wide_as_the_space_is_brute_force(name: str) -> None:
+    model = MODELS[name](source_vocab=8, target_vocab=8)
     source, sizes = words(2, 5, 8), lengths(2, 5)
     texts = TableModel(5).every_text(2)
     found = run(model, [2, 2], model.encode(source, sizes), beam=len(texts), n_best=len(texts))

@@ -1,17 +1,27 @@
 """A toy language: a command, then letters; the answer is the letters, or the letters backwards."""
 
 import functools
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from jumok.models.transformer import Transformer, TransformerConfig
+from jumok.models.translators import TranslationModel, build, read_config
 from jumok.nn.loss import smoothed_cross_entropy
 
 PAD, BEGIN, END = 0, 1, 2
 COPY, REVERSE, FIRST, VOCAB = 4, 5, 6, 14
-LONGEST = 5
-STEPS, BATCH, PEAK = 400, 64, 6e-3
+LONGEST, BATCH = 5, 64
+
+# family of model -> what is set in it, training steps, highest learning rate
+LEARNERS: dict[str, tuple[dict[str, Any], int, float]] = {
+    "transformer": ({"architecture": "transformer", "heads": 4, "hidden": 96, "norm": "pre"}, 400, 6e-3),
+    "summary": ({"architecture": "seq2seq", "cell": "lstm", "decoder": "summary"}, 200, 1.5e-2),
+    "cho": ({"architecture": "seq2seq", "cell": "gru", "decoder": "context"}, 150, 1.5e-2),
+    "bahdanau": ({"architecture": "seq2seq", "cell": "gru", "decoder": "bahdanau", "score": "additive"}, 140, 1.5e-2),
+    "luong": ({"architecture": "seq2seq", "cell": "lstm", "decoder": "luong"}, 160, 1.5e-2),
+    "convs2s": ({"architecture": "convs2s", "depth": 2}, 150, 8e-3),
+}
 
 
 def draw(rows: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -34,12 +44,11 @@ def answers(labels: Tensor) -> list[list[int]]:
     return [row[: row.index(END)] for row in labels.tolist()]
 
 
-def train(steps: int = STEPS) -> Transformer:
-    sizes = {"dim": 48, "heads": 4, "depth": 1, "hidden": 96}
-    config = TransformerConfig(source_vocab=VOCAB, target_vocab=VOCAB, dropout=0.0, norm="pre", **sizes)
-    model = Transformer(config).train()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=PEAK, betas=(0.9, 0.98), weight_decay=0.0, fused=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK, total_steps=steps, pct_start=0.15)
+def train(values: dict[str, Any], steps: int, peak: float) -> TranslationModel:
+    sizes = {"source_vocab": VOCAB, "target_vocab": VOCAB, "dim": 48, "depth": 1, "dropout": 0.0}
+    model = build(read_config(sizes | values, "the toy")).train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=peak, betas=(0.9, 0.98), weight_decay=0.0, fused=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, peak, total_steps=steps, pct_start=0.15)
     for _ in range(steps):
         source, lengths, target, labels = draw(BATCH)
         real = labels != PAD
@@ -54,6 +63,6 @@ def train(steps: int = STEPS) -> Transformer:
 
 
 @functools.cache
-def trained() -> Transformer:
+def trained(name: str = "transformer") -> TranslationModel:
     """One training for all tests of a process; nobody may change it."""
-    return train()
+    return train(*LEARNERS[name])

@@ -2,47 +2,10 @@
 
 import pytest
 import torch
-from tests.models.small import BEGIN, END, FIRST, PAD, VOCAB, lengths, small_model, words
+from tests.models.small import BEGIN, END, FIRST, PAD, VOCAB, small_model, words
+from tests.models.walk import Walk
 
-from jumok.models.transformer import Transformer
 from jumok.nn.state import PooledBeams
-
-
-class Walk:
-    """A random walk of beams, beside what each beam has read: `check` compares the two ways to its next token."""
-
-    def __init__(self, model: Transformer, sentences: int, beams: int, length: int = 7) -> None:
-        self.model, self.beams = model, beams
-        self.source, self.sizes = words(sentences, length), lengths(sentences, length)
-        self.state = model.begin(model.encode(self.source, self.sizes), beams, 120)
-        self.read = torch.empty(sentences, beams, 0, dtype=torch.long)
-        self.logits = torch.empty(0)
-
-    def step(self, count: int = 1) -> None:
-        sentences, _, before = self.read.shape
-        new = torch.randint(FIRST, VOCAB, (sentences, self.beams, count))
-        if before == 0:
-            new[:, :, 0] = BEGIN
-        self.logits, self.state = self.model.step(new.flatten(0, 1), self.state)
-        self.read = torch.cat([self.read, new], dim=2)
-
-    def reorder(self) -> None:
-        sentences, _, length = self.read.shape
-        parents = torch.randint(self.beams, (sentences, self.beams))
-        self.state.reorder(parents)
-        self.read = self.read.gather(1, parents[:, :, None].expand(-1, -1, length))
-
-    def keep(self) -> None:
-        sentences = len(self.read)
-        chosen = torch.randperm(sentences)[: max(1, sentences - 1)].sort().values
-        self.state.keep(chosen)
-        self.read, self.source, self.sizes = self.read[chosen], self.source[chosen], self.sizes[chosen]
-
-    def check(self) -> None:
-        repeated = self.source.repeat_interleave(self.beams, 0), self.sizes.repeat_interleave(self.beams, 0)
-        expected = self.model(*repeated, self.read.flatten(0, 1))[:, -1]
-        assert self.logits.shape == expected.shape
-        torch.testing.assert_close(self.logits, expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("positions", ["sinusoidal", "learned", "rotary", "none"])

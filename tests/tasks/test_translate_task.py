@@ -9,8 +9,8 @@ from torch.nn import functional as F
 
 from jumok.data.tokenizer import PAD, TokenizerPair
 from jumok.errors import UserError
-from jumok.models.transformer import Transformer
-from jumok.tasks.translate import ModelOptions, TranslateRecipe, TranslateTask
+from jumok.models.encoder_decoder import EncoderDecoder
+from jumok.tasks.translate import TranslateRecipe, TranslateTask
 
 
 def quiet(_: str) -> None:
@@ -64,7 +64,7 @@ def test_sampling_changes_the_pieces_but_never_the_text(data: Path, tmp_path: Pa
 def test_the_loss_is_the_cross_entropy_of_the_real_tokens(data: Path, tmp_path: Path, smoothing: float) -> None:
     task = make_task(data, tmp_path, label_smoothing=smoothing)
     model = task.build().eval()
-    assert isinstance(model, Transformer)
+    assert isinstance(model, EncoderDecoder)
     batch = task.load(max(task.batches(0), key=len), 0)
     loss = task.loss(model, batch)
     logits = model(batch.source, batch.source_lengths, batch.target)
@@ -132,15 +132,6 @@ def test_only_a_run_with_the_same_sizes_can_be_continued(data: Path, tmp_path: P
         task.check_start(described | {"model": described["model"] | {"dim": 32}})
     with pytest.raises(UserError, match="task classify"):
         task.check_start(described | {"task": "classify"})
-
-
-def test_a_preset_can_be_changed_key_by_key() -> None:
-    big = ModelOptions.model_validate({"preset": "big", "dropout": 0.2})
-    assert (big.dim, big.heads, big.hidden, big.dropout) == (1024, 16, 4096, 0.2)
-    config = big.config(100, 100)
-    assert (config.source_vocab, config.dim, config.dropout) == (100, 1024, 0.2)
-    # what a run stores is read back as it was
-    assert ModelOptions.model_validate(big.model_dump(by_alias=True)) == big
 
 
 def test_two_vocabularies_are_trained_and_kept_apart(data: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from jumok import __version__
 from jumok.cli.attention import attention
+from jumok.cli.compare import compare
 from jumok.cli.data import check, sample
 from jumok.cli.demo import demo
 from jumok.cli.evaluate import evaluate
@@ -33,6 +34,7 @@ app.command()(evaluate)
 app.command()(translate)
 app.command()(attention)
 app.command()(info)
+app.command()(compare)
 app.command()(demo)
 app.add_typer(data, name="data")
 data.command()(check)

@@ -10,6 +10,7 @@ from jumok.cli.console import say, table
 from jumok.errors import UserError
 
 if TYPE_CHECKING:
+    from jumok.config import Config
     from jumok.tasks.translate import TranslateRecipe
 
 
@@ -33,7 +34,7 @@ def train(
     values = override(read_recipe(recipe), changes)
     kind = _recipe_type(values.get("task"), recipe)
     if explain:
-        _explain(kind, values, recipe)
+        print_keys(kind, values, recipe)
         return
     parsed = parse(kind, values, f"{recipe} with {' '.join(changes)}" if changes else str(recipe))
     again = ["jumok", "train", str(recipe), *(assignments or []), *(["--devices", str(devices)] if devices else [])]
@@ -78,10 +79,13 @@ def _recipe_type(task: object, where: Path) -> "type[TranslateRecipe]":
 
     if task in (None, "translate"):
         return TranslateRecipe
+    if task == "compare":
+        raise UserError(f"{where}: this is a recipe of the laboratory; use jumok compare {where}")
     raise UserError(f"{where}: task = {task!r} is not a job of Jumok; write task: translate")
 
 
-def _explain(kind: "type[TranslateRecipe]", values: dict[str, Any], recipe: Path) -> None:
+def print_keys(kind: "type[Config]", values: dict[str, Any], recipe: Path) -> None:
+    """Every key of a recipe with its value, default, type and meaning."""
     from jumok.config import explain, parse
     from jumok.tasks.runs import flat
 
@@ -89,7 +93,7 @@ def _explain(kind: "type[TranslateRecipe]", values: dict[str, Any], recipe: Path
     given = set(flat(values))
     rows = [
         (f"{key} *" if key in given else key, _shown(now.get(key)), default, type_name, meaning)
-        for key, type_name, default, meaning in explain(kind)
+        for key, type_name, default, meaning in explain(kind, values)
     ]
     columns = ["key", "value", "default", "type", "meaning"]
     table(f"{recipe} (* set there or on the command line)", columns, rows, numbers=False)

@@ -22,12 +22,13 @@ class Never:
     """Tokens that are no text: padding and begin."""
 
     def __init__(self, tokens: Sequence[int]) -> None:
-        self.tokens = list(dict.fromkeys(tokens))
+        self.tokens = torch.tensor(list(dict.fromkeys(tokens)))
 
     def __call__(
         self, logits: Float[Tensor, "B beams V"], written: Int[Tensor, "B beams t"], sentences: Int[Tensor, " B"]
     ) -> None:
-        logits[:, :, self.tokens] = -torch.inf
+        self.tokens = self.tokens.to(logits.device)
+        logits.index_fill_(2, self.tokens, -torch.inf)
 
 
 class Lengths:
@@ -35,11 +36,16 @@ class Lengths:
 
     def __init__(self, minimum: int, maximum: Int[Tensor, " all"], end: int) -> None:
         self.minimum, self.maximum, self.end = minimum, maximum, end
+        self.shortest = int(maximum.min())
 
     def __call__(
         self, logits: Float[Tensor, "B beams V"], written: Int[Tensor, "B beams t"], sentences: Int[Tensor, " B"]
     ) -> None:
         length = written.shape[2]
+        if length < self.shortest:
+            if length < self.minimum:
+                logits[:, :, self.end] = -torch.inf
+            return
         full = self.maximum[sentences] <= length
         if length < self.minimum:
             logits[~full, :, self.end] = -torch.inf

@@ -2,12 +2,11 @@
 
 from typing import Any, Literal
 
-from jaxtyping import Float, Int
 from pydantic import Field, model_validator
-from torch import Tensor, nn
+from torch import nn
 
 from jumok.config import Config
-from jumok.nn.state import Encoded, PooledBeams
+from jumok.models.encoder_decoder import EncoderDecoder, Tied, embeddings
 from jumok.nn.text import (
     Positions,
     TextDecoder,
@@ -23,6 +22,9 @@ from jumok.nn.transformer import Activation, DecoderBlock, EncoderBlock, Norm
 class TransformerConfig(Config):
     """Sizes of a Transformer; the defaults are the paper's base model."""
 
+    architecture: Literal["transformer"] = Field(
+        "transformer", description="the family: transformer, seq2seq or convs2s"
+    )
     source_vocab: int = Field(ge=4, description="source vocabulary size")
     target_vocab: int = Field(ge=4, description="target vocabulary size")
     dim: int = Field(512, ge=2, description="width of the model, d_model")
@@ -36,9 +38,7 @@ class TransformerConfig(Config):
     activation: Activation = Field("relu", description="activation of the feed-forward")
     positions: Positions = Field("sinusoidal", description="how positions enter")
     max_len: int = Field(1024, ge=1, description="longest input and output in tokens")
-    tied: Literal["all", "target", "none"] = Field(
-        "all", description="share embeddings: source, target and output (all); target and output; none"
-    )
+    tied: Tied = Field("all", description="share embeddings: source, target and output (all); target and output; none")
 
     @model_validator(mode="after")
     def _check(self) -> "TransformerConfig":
@@ -68,22 +68,11 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-class Transformer(nn.Module):
-    """Encoder and decoder stacks over shared, scaled embeddings.
-
-    ``model(source, lengths, target)`` gives logits ``(B, Q, V)``; `encode`, `begin` and `step` decode.
-    """
+class Transformer(EncoderDecoder[TransformerConfig]):
+    """Encoder and decoder stacks over shared, scaled embeddings."""
 
     def __init__(self, config: TransformerConfig) -> None:
-        super().__init__()
-        self.config = config
-        target = TokenEmbedding(config.target_vocab, config.dim)
-        source = target if config.tied == "all" else TokenEmbedding(config.source_vocab, config.dim)
-        output = nn.Linear(config.dim, config.target_vocab, bias=False)
-        if config.tied == "none":
-            nn.init.normal_(output.weight, std=config.dim**-0.5)
-        else:
-            output.weight = target.weight
+        source, target, output = embeddings(config.tied, config.source_vocab, config.target_vocab, config.dim)
         block: dict[str, Any] = {
             "dropout": config.dropout,
             "attention_dropout": config.attention_dropout,
@@ -92,56 +81,24 @@ class Transformer(nn.Module):
             "rotary": rotary_module(config.positions, config.dim, config.heads),
         }
         sizes = (config.dim, config.heads, config.hidden)
-        self.encoder = TextEncoder(
-            self._input(source),
+        encoder = TextEncoder(
+            _input(config, source),
             [EncoderBlock(*sizes, **block) for _ in range(config.depth)],
-            self._last_norm(),
+            _last_norm(config),
         )
-        self.decoder = TextDecoder(
-            self._input(target),
+        decoder = TextDecoder(
+            _input(config, target),
             [DecoderBlock(*sizes, memory_dim=config.dim, **block) for _ in range(config.decoder_depth or config.depth)],
-            self._last_norm(),
+            _last_norm(config),
             output,
         )
+        super().__init__(config, encoder, decoder)
 
-    @property
-    def output(self) -> nn.Linear:
-        """The vocabulary projection."""
-        return self.decoder.output
 
-    def encode(self, source: Int[Tensor, "B K"], lengths: Int[Tensor, " B"]) -> Encoded:
-        encoded: Encoded = self.encoder(source, lengths)
-        return encoded
+def _input(config: TransformerConfig, embedding: TokenEmbedding) -> TokenInput:
+    return TokenInput(embedding, positions_module(config.positions, config.dim, config.max_len), config.dropout)
 
-    def features(
-        self, source: Int[Tensor, "B K"], lengths: Int[Tensor, " B"], target: Int[Tensor, "B Q"]
-    ) -> Float[Tensor, "B Q D"]:
-        """Decoder features of a forced pass, before the vocabulary projection: what training needs."""
-        features: Tensor = self.decoder(self.encoder(source, lengths), target)
-        return features
 
-    def forward(
-        self, source: Int[Tensor, "B K"], lengths: Int[Tensor, " B"], target: Int[Tensor, "B Q"]
-    ) -> Float[Tensor, "B Q V"]:
-        """Logits of the token after each token of `target`, which starts with the begin token."""
-        logits: Tensor = self.decoder.output(self.features(source, lengths, target))
-        return logits
-
-    def begin(self, encoded: Encoded, beams: int, max_len: int) -> PooledBeams:
-        """Start decoding with `beams` beams a sentence; `max_len` is how far it may go."""
-        if self.config.positions == "learned" and max_len > self.config.max_len:
-            raise ValueError(f"max_len={max_len} is past the {self.config.max_len} learned positions")
-        return self.decoder.begin(encoded, beams)
-
-    def step(self, tokens: Int[Tensor, "rows n"], state: PooledBeams) -> tuple[Float[Tensor, "rows V"], PooledBeams]:
-        """Read tokens ``(B * beams, n)``; logits of the next token of each row."""
-        return self.decoder.step(tokens, state)
-
-    def _input(self, embedding: TokenEmbedding) -> TokenInput:
-        config = self.config
-        positions = positions_module(config.positions, config.dim, config.max_len)
-        return TokenInput(embedding, positions, config.dropout)
-
-    def _last_norm(self) -> nn.Module:
-        # a post-norm block ends in a norm already
-        return nn.LayerNorm(self.config.dim) if self.config.norm == "pre" else nn.Identity()
+def _last_norm(config: TransformerConfig) -> nn.Module:
+    # a post-norm block ends in a norm already
+    return nn.LayerNorm(config.dim) if config.norm == "pre" else nn.Identity()

@@ -163,7 +163,8 @@ class Attention(nn.Module):
         role: Role = "training" if self.training else "encoding" if keys is None and state is None else "decoding"
         path = attention_path(x.device, q.dtype, role, k.shape[2])
         if self.tap.active or dropout or path == "open":
-            context = mix((q * self.scale) @ k.transpose(-2, -1), v, mask, self.tap, dropout)
+            tap = self.tap if self.tap.active else None
+            context = mix((q * self.scale) @ k.transpose(-2, -1), v, mask, tap, dropout)
         else:
             context = attend(q, k, v, mask)
         output: Tensor = self.out(context.transpose(1, 2).flatten(2))

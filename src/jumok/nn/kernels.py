@@ -51,8 +51,16 @@ def precision(device_type: str, dim: int) -> str:
     return "bf16-mixed" if capable and dim >= BF16_FROM_DIM.get(device_type, 0) else "32-true"
 
 
-def inference_precision(device_type: str, dim: int) -> Literal["fp32", "bf16", "int8"]:
-    """What ``--precision auto`` means for decoding: the fastest that was measured (benchmarks/RESULTS.md)."""
-    if device_type == "cpu" and torch.cpu.get_capabilities().get("avx512_vnni") and dim >= INT8_FROM_DIM:
+def inference_precision(device_type: str, dim: int, *, recurrent: bool = False) -> Literal["fp32", "bf16", "int8"]:
+    """What ``--precision auto`` means for decoding: the fastest that was measured (benchmarks/RESULTS.md).
+
+    `recurrent` kernels have no 8-bit version.
+    """
+    if (
+        not recurrent
+        and device_type == "cpu"
+        and torch.cpu.get_capabilities().get("avx512_vnni")
+        and dim >= INT8_FROM_DIM
+    ):
         return "int8"
     return "bf16" if precision(device_type, dim) == "bf16-mixed" else "fp32"

@@ -89,7 +89,7 @@ class PooledBeams:
     """
 
     CHUNK = 32  # slots; pools grow by it
-    COMPACT_EVERY = 32  # steps
+    COMPACT_EVERY = 16  # steps
 
     def __init__(self, memory: list[KeyValue], memory_mask: Mask, beams: int) -> None:
         sentences, device = memory[0].keys.shape[0], memory[0].keys.device
@@ -98,6 +98,7 @@ class PooledBeams:
         self.pools = [Pool() for _ in memory]
         self.ancestry: Bool[Tensor, "B beams room"] = torch.zeros(sentences, beams, 0, dtype=torch.bool, device=device)
         self._compacted = 0
+        self._own: dict[int, Bool[Tensor, "queries slots"]] = {}
 
     def layers(self, new: int) -> list["LayerCache"]:
         """What each layer sees while `new` tokens a beam are read."""
@@ -105,13 +106,13 @@ class PooledBeams:
         if room > self.ancestry.shape[2]:
             self.ancestry = torch.nn.functional.pad(self.ancestry, (0, room - self.ancestry.shape[2]))
         positions = torch.arange(self.step, self.step + new, device=self.ancestry.device).repeat(self.beams)
+        # the last of a beam's new tokens sees all of them: that row is the beam's past from now on
+        self.ancestry[:, :, self.slots : self.slots + self.beams * new] = self._own_block(new)[new - 1 :: new]
         window = self._window(new)
         return [LayerCache(pool, self.slots, self.ancestry.shape[2], positions, window) for pool in self.pools]
 
     def advance(self, new: int) -> None:
-        """Count `new` read tokens a beam: from now on they are each beam's past."""
-        own = torch.eye(self.beams, dtype=torch.bool, device=self.ancestry.device).repeat_interleave(new, dim=1)
-        self.ancestry[:, :, self.slots : self.slots + self.beams * new] = own
+        """Count `new` read tokens a beam."""
         self.slots += self.beams * new
         self.step += new
         if self.beams > 1 and self.step - self._compacted >= self.COMPACT_EVERY:
@@ -130,11 +131,19 @@ class PooledBeams:
 
     def _window(self, new: int) -> Mask:
         """The mask of `new` queries a beam, ``(B, 1, beams * new, room)``: own past, then own block of new slots."""
-        own = torch.eye(self.beams, dtype=torch.bool, device=self.ancestry.device)
-        causal = torch.ones(new, new, dtype=torch.bool, device=self.ancestry.device).tril()
-        pattern = self.ancestry.repeat_interleave(new, dim=1)
-        pattern[:, :, self.slots : self.slots + self.beams * new] = torch.kron(own, causal)
+        pattern = self.ancestry
+        if new > 1:
+            pattern = pattern.repeat_interleave(new, dim=1)
+            pattern[:, :, self.slots : self.slots + self.beams * new] = self._own_block(new)
         return Mask(pattern=pattern[:, None], nonempty=True)
+
+    def _own_block(self, new: int) -> Bool[Tensor, "queries slots"]:
+        """Which of the ``beams * new`` new tokens sees which: the earlier ones of its own beam, and itself."""
+        if new not in self._own:
+            beams = torch.eye(self.beams, dtype=torch.bool, device=self.ancestry.device)
+            causal = torch.ones(new, new, dtype=torch.bool, device=self.ancestry.device).tril()
+            self._own[new] = torch.kron(beams, causal)
+        return self._own[new]
 
     def _compact(self) -> None:
         """Drop the slots that no beam descends from; most of a long search is such dead ends."""

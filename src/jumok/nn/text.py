@@ -55,6 +55,11 @@ class TokenInput(nn.Module):
         x = self.drop(x.to(torch.get_autocast_dtype(x.device.type) if autocast else self.embedding.weight.dtype))
         return x
 
+    def check_length(self, length: int) -> None:
+        """Raises ValueError if `length` positions are more than were learned; the other kinds have no end."""
+        if isinstance(self.positions, Learned) and length > self.positions.weight.shape[0]:
+            raise ValueError(f"{length} positions are asked for; {self.positions.weight.shape[0]} were learned")
+
 
 class TextEncoder(nn.Module):
     """Token input, a stack of encoder blocks, and the last norm of a pre-norm stack."""

@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, Literal, Self
 
 import torch
 from pydantic import Field, model_validator
@@ -20,37 +20,20 @@ from jumok.decoding.search import SearchOptions
 from jumok.errors import UserError
 from jumok.files import sha256
 from jumok.metrics.text import bleu_chrf
-from jumok.models.transformer import PRESETS, Transformer, TransformerConfig
+from jumok.models.encoder_decoder import EncoderDecoder
+from jumok.models.translators import TranslationModel, build
 from jumok.nn import kernels
 from jumok.nn.loss import smoothed_cross_entropy
 from jumok.nn.position import Learned
 from jumok.nn.rows import take_rows
 from jumok.tasks.translate_predict import Translator
+from jumok.tasks.translator_options import ModelOptions, TransformerOptions, sized
 from jumok.training.options import TrainingOptions
 from jumok.training.task import Loss, Report
 
-__all__ = ["ModelOptions", "TranslateRecipe", "TranslateTask", "Translator", "ValidationOptions"]
+__all__ = ["TranslateRecipe", "TranslateTask", "Translator", "ValidationOptions"]
 
 SCORES = {"val_loss": False, "ppl": False, "accuracy": True, "bleu": True, "chrf": True}  # name: is higher better?
-
-
-class ModelOptions(TransformerConfig):
-    """A preset and what is changed in it; the vocabulary sizes come from the tokenizer."""
-
-    source_vocab: ClassVar[int] = 4  # type: ignore[misc]
-    target_vocab: ClassVar[int] = 4  # type: ignore[misc]
-    preset_: Literal["base", "big", "small", "tiny"] = Field("base", alias="preset", description="sizes to start from")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_preset(cls, values: Any) -> Any:
-        sizes = PRESETS.get(values.get("preset", "base")) if isinstance(values, dict) else None
-        return values if sizes is None else sizes | values
-
-    def config(self, source_vocab: int, target_vocab: int) -> TransformerConfig:
-        """The sizes of a model with these vocabularies."""
-        values = self.model_dump(exclude={"preset_"})
-        return TransformerConfig(source_vocab=source_vocab, target_vocab=target_vocab, **values)
 
 
 class ValidationOptions(Config):
@@ -71,7 +54,7 @@ class TranslateRecipe(Config):
     )
     data: TextData = Field(description="the parallel text")
     tokenizer: TokenizerConfig = Field(description="the subword model, trained on the training text")
-    model: ModelOptions = Field(default_factory=lambda: ModelOptions.model_validate({}), description="the model")
+    model: ModelOptions = Field(default_factory=lambda: TransformerOptions.model_validate({}), description="the model")
     label_smoothing: float = Field(0.1, ge=0, lt=1, description="share of probability spread over the vocabulary")
     training: TrainingOptions = Field(description="the training")
     validation: ValidationOptions = Field(
@@ -119,7 +102,8 @@ class TranslateTask:
         self.report = check(self.train, [self.val], lengths=lengths, max_length=data.max_length)
         say("\n".join([self.report.text(), *self.tokenizers.notices]))
         self._pieces = lru_cache(maxsize=1)(self._epoch_pieces)
-        self.config = recipe.model.config(self.tokenizers.source.vocab_size, self.tokenizers.target.vocab_size)
+        sizes = self.tokenizers.source.vocab_size, self.tokenizers.target.vocab_size
+        self.config = sized(recipe.model, *sizes)
 
     def _read(self, split: str) -> Corpus:
         data = self.recipe.data
@@ -129,7 +113,7 @@ class TranslateTask:
         return kernels.precision(device_type, self.config.dim)
 
     def build(self) -> nn.Module:
-        return Transformer(self.config)
+        return build(self.config)
 
     def batches(self, epoch: int) -> Sequence[list[int]]:
         budget, seed = self.recipe.training.batch_tokens, self.recipe.seed
@@ -166,7 +150,7 @@ class TranslateTask:
         return [len(row) for row in sources], [len(row) for row in targets]
 
     def loss(self, model: nn.Module, batch: TextBatch) -> Loss:
-        assert isinstance(model, Transformer)
+        assert isinstance(model, EncoderDecoder)
         features = model.features(batch.source, batch.source_lengths, batch.target)
         # only real tokens reach the vocabulary, the widest product of the model
         places = torch.arange(batch.labels.shape[1], device=batch.labels.device)
@@ -182,7 +166,7 @@ class TranslateTask:
         return Loss(entropy.total, len(labels), {"nll": entropy.nll, "accuracy": 100 * entropy.correct})
 
     def validate(self, model: nn.Module, report: Report) -> dict[str, float]:
-        assert isinstance(model, Transformer)
+        assert isinstance(model, EncoderDecoder)
         options = self.recipe.validation
         scores = self._validation_loss(model)
         decode = self.recipe.decoding.model_copy(update={"beam": options.beam, "n_best": 1, "sample": False})
@@ -202,7 +186,7 @@ class TranslateTask:
         score = bleu_chrf([best[0].text for best in answers], references, self.recipe.data.target)
         return scores | {"bleu": score.bleu, "chrf": score.chrf}
 
-    def _validation_loss(self, model: Transformer) -> dict[str, float]:
+    def _validation_loss(self, model: TranslationModel) -> dict[str, float]:
         pairs = [
             (source[: self.config.max_len], target[: self.config.max_len - 1])
             for source, target in zip(
@@ -252,6 +236,12 @@ class TranslateTask:
         if config.get("task") != "translate":
             raise UserError(f"from = {self.recipe.from_} is a run of the task {config.get('task')}, not translate")
         mine = self.config.model_dump(mode="json")
+        family = config["model"].get("architecture", "transformer")
+        if family != mine["architecture"]:
+            raise UserError(
+                f"the run {self.recipe.from_} has model.architecture = {family} (here {mine['architecture']}); "
+                "set the same to continue from it"
+            )
         # what does not shape the weights may change
         free = {"dropout", "attention_dropout", "max_len"}
         other = [

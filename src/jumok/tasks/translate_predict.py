@@ -19,11 +19,13 @@ from jumok.decoding.search import Hypothesis, SearchOptions, search
 from jumok.errors import UserError
 from jumok.insight.record import record
 from jumok.insight.viewer import AttentionView
-from jumok.models.transformer import Transformer, TransformerConfig
+from jumok.models.seq2seq import Seq2SeqConfig
+from jumok.models.translators import TranslationModel, build, read_config
 from jumok.nn import kernels
 from jumok.nn.quantized import quantized
 from jumok.nn.quantized import supported as quantization_supported
 from jumok.tasks.runs import run_path
+from jumok.training.memory import keep_freed_memory
 from jumok.training.run import Run
 from jumok.training.weights import load_weights
 
@@ -51,7 +53,7 @@ class Translator:
 
     def __init__(
         self,
-        models: Sequence[Transformer],
+        models: Sequence[TranslationModel],
         tokenizers: TokenizerPair,
         options: SearchOptions,
         *,
@@ -235,6 +237,8 @@ def side_by_side(decode: Callable[[B], R], batches: Sequence[B], device: torch.d
     Two threads on a batch each are 1.2 to 1.5 times faster than both on one: they never wait for each other, and half
     a batch stays in a core's cache.
     """
+    if device.type == "cpu":
+        keep_freed_memory()
     threads = torch.get_num_threads()
     if device.type != "cpu" or threads == 1 or len(batches) == 1:
         yield from ((batch, decode(batch)) for batch in batches)
@@ -254,7 +258,7 @@ def side_by_side(decode: Callable[[B], R], batches: Sequence[B], device: torch.d
 
 
 @contextmanager
-def _evaluating(models: Sequence[Transformer]) -> Iterator[None]:
+def _evaluating(models: Sequence[TranslationModel]) -> Iterator[None]:
     """Evaluation mode for these models, and back: validation borrows a model that is training."""
     modes = [model.training for model in models]
     for model in models:
@@ -266,26 +270,27 @@ def _evaluating(models: Sequence[Transformer]) -> Iterator[None]:
             model.train(mode)
 
 
-def _load_one(run: Run, precision: Precision, device: torch.device) -> tuple[Transformer, TokenizerPair]:
+def _load_one(run: Run, precision: Precision, device: torch.device) -> tuple[TranslationModel, TokenizerPair]:
     config = run.config
     if config.get("task") != "translate":
         raise UserError(f"{run.path} is a run of the task {config.get('task')}; this needs a translator")
-    sizes = parse(TransformerConfig, config["model"], str(run.path / "config.json"))
+    sizes = read_config(config["model"], str(run.path / "config.json"))
     weights = run.weights()
     # built empty, filled from the file: no time spent on random numbers that are thrown away
-    model = Transformer(sizes)
+    model = build(sizes)
     load_weights(model, weights, str(run.path))
     return in_precision(model.to(device).eval(), precision), TokenizerPair.load(run.path)
 
 
-def in_precision(model: Transformer, precision: Precision) -> Transformer:
+def in_precision(model: TranslationModel, precision: Precision) -> TranslationModel:
     """The model as it computes in this precision; ``auto`` is what a committed table says of device and width.
 
     Raises `UserError` where the processor, or this build of PyTorch, has no 8-bit products.
     """
     device = model.output.weight.device.type
     if precision == "auto":
-        precision = kernels.inference_precision(device, model.config.dim)
+        recurrent = isinstance(model.config, Seq2SeqConfig)
+        precision = kernels.inference_precision(device, model.config.dim, recurrent=recurrent)
     if precision == "int8":
         if device != "cpu" or not quantization_supported():
             raise UserError("precision int8 needs a CPU and a PyTorch built for x86; use bf16 or fp32")

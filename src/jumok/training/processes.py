@@ -4,17 +4,17 @@ Every process runs the whole program (`--devices 2` starts the others as torchru
 `start` must be the same in each; files are written by the first one alone.
 """
 
-import ctypes
 import logging
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
 
 import torch
 from lightning_fabric import Fabric
 
 from jumok.errors import UserError
+from jumok.training.memory import keep_freed_memory
 from jumok.training.options import TrainingOptions
 
 P = ParamSpec("P")
@@ -22,7 +22,6 @@ T = TypeVar("T")
 
 _memory: Any = torch.utils.deterministic  # its one setting is a property that type checkers do not see
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed"}
 
 
@@ -61,20 +60,9 @@ def start(options: TrainingOptions, precision: str, threads: int | None) -> Fabr
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # not a line per process about processes
     fabric.launch()
     if kind == "cpu":
-        _keep_freed_memory()
+        keep_freed_memory()
     torch.set_num_threads(share)
     return fabric
-
-
-def _keep_freed_memory() -> None:
-    """Let glibc keep freed blocks instead of handing them back, so that a step finds its pages already there.
-
-    Otherwise every temporary of more than 32 MiB is mapped, zeroed by the kernel and unmapped again: 4 % of a step.
-    """
-    with suppress(OSError, AttributeError):  # other C libraries have no mallopt, and need none
-        libc = ctypes.CDLL(None)
-        for option in (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD):
-            libc.mallopt(option, 2**31 - 1)
 
 
 def first_only(fabric: Fabric, action: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

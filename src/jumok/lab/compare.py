@@ -1,0 +1,177 @@
+"""The laboratory: every experiment in turn, its figures, its numbers, and one page that tells the story."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from jumok.config import Config
+from jumok.data.text import read_parallel
+from jumok.errors import UserError
+from jumok.files import atomic_write
+from jumok.lab import (
+    bottleneck,
+    context,
+    gates,
+    gradients,
+    looking,
+    memory,
+    needs,
+    price,
+    quality,
+    recency,
+    saturation,
+)
+from jumok.lab.finding import Finding, Setting
+from jumok.lab.report import Section, report
+from jumok.tasks.runs import run_path
+from jumok.training.run import Run
+
+Name = Literal[
+    "memory", "gradients", "saturation", "gates", "recency", "bottleneck",
+    "price", "needs", "quality", "looking", "context",
+]  # fmt: skip
+# in the order of the story: what recurrence loses, what gates mend, what one vector holds, what attention needs
+EXPERIMENTS: dict[Name, tuple[str, Callable[[Setting], Finding]]] = {
+    "memory": (memory.TITLE, memory.run),
+    "gradients": (gradients.TITLE, gradients.run),
+    "saturation": (saturation.TITLE, saturation.run),
+    "gates": (gates.TITLE, gates.run),
+    "recency": (recency.TITLE, recency.run),
+    "bottleneck": (bottleneck.TITLE, bottleneck.run),
+    "price": (price.TITLE, price.run),
+    "needs": (needs.TITLE, needs.run),
+    "quality": (quality.TITLE, quality.run),
+    "looking": (looking.TITLE, looking.run),
+    "context": (context.TITLE, context.run),
+}
+
+
+class LabData(Config):
+    """The test sentences of the given runs."""
+
+    folder: str | None = Field(None, description="folder with the test files; empty: each run's own data folder")
+    test: str = Field("test_2016_flickr", description="name of the test files without the ending")
+
+
+class CompareRecipe(Config):
+    """What the laboratory does: one YAML file, or ``key=value`` on the command line."""
+
+    task: Literal["compare"] = Field("compare", description="the job")
+    run: str = Field(description="the folder to write report.html, figures/ and results.json to")
+    runs: str = Field("", description="trained translators, RUN,RUN,...; empty: small ones are trained here")
+    data: LabData = Field(default_factory=lambda: LabData.model_validate({}), description="their test sentences")
+    experiments: list[Name] = Field(default_factory=lambda: list(EXPERIMENTS), description="which, in which order")
+    seeds: list[int] = Field(default_factory=lambda: [1, 2, 3], min_length=1, description="one repetition each")
+    quick: bool = Field(False, description="small versions of all, with the same shapes")
+
+
+def compare(recipe: CompareRecipe, say: Callable[[str], None] = print) -> Path:
+    """Run the experiments of `recipe` and write the report; returns its path.
+
+    What is finished is on disk after each experiment; started again, finished ones are not repeated. An experiment
+    that fails is named in the report, and the others go on. Raises `UserError` for a run or test file that is missing.
+    """
+    folder = Path(recipe.run)
+    runs, test = _given(recipe)
+    figures = folder / "figures"
+    _prepare(figures)
+    seeds = recipe.seeds[:2] if recipe.quick else recipe.seeds
+    setting = Setting(quick=recipe.quick, seeds=seeds, folder=folder, runs=runs, test=test, say=say)
+    asked = {"quick": recipe.quick, "seeds": list(seeds), "runs": recipe.runs, "data": recipe.data.model_dump()}
+    results = _finished(folder / "results.json", asked)
+    for name in recipe.experiments:
+        title, run = EXPERIMENTS[name]
+        if name in results["experiments"]:
+            say(f"{title}: kept from {folder / 'results.json'}")
+            continue
+        say(f"{title} ...")
+        start = time.monotonic()
+        try:
+            results["experiments"][name] = _kept(run(setting), figures)
+        except UserError:
+            raise
+        except Exception as error:  # one broken experiment must not cost the others
+            results["failed"][name] = f"{type(error).__name__}: {error}"
+            say(f"{title}: failed, {error}")
+        else:
+            results["failed"].pop(name, None)
+            results["experiments"][name]["seconds"] = round(time.monotonic() - start, 1)
+            say(f"{title}: {results['experiments'][name]['shows']}")
+        _write(folder, results, recipe)
+    _write(folder, results, recipe)
+    return folder / "report.html"
+
+
+def _given(recipe: CompareRecipe) -> tuple[dict[str, Path], tuple[list[str], list[str]]]:
+    """The runs by name, and the sentences to score them on."""
+    paths = [run_path(name) for name in recipe.runs.split(",") if name.strip()]
+    if not paths:
+        return {}, ([], [])
+    data = []
+    for path in paths:
+        config = Run.open(path).config
+        if config.get("task") != "translate":
+            raise UserError(f"{path} is a run of the task {config.get('task')}; runs= takes translators")
+        data.append(config["recipe"]["data"])
+    languages = {(each["source"], each["target"]) for each in data}
+    if len(languages) > 1:
+        pairs = ", ".join(f"{path} {each['source']}-{each['target']}" for path, each in zip(paths, data, strict=True))
+        raise UserError(f"the runs translate between different languages ({pairs}); compare like with like")
+    ((source, target),) = languages
+    test = read_parallel(recipe.data.folder or data[0]["folder"], recipe.data.test, source, target)
+    names = [path.name for path in paths]
+    if len(set(names)) < len(names):
+        names = [str(path) for path in paths]
+    return dict(zip(names, paths, strict=True)), (test.sources, test.targets)
+
+
+def _prepare(figures: Path) -> None:
+    try:
+        figures.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make the folder {figures}: {error.strerror}; choose another run=") from error
+
+
+def _finished(path: Path, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """What an earlier call with the same settings left."""
+    fresh: dict[str, Any] = {"setting": dict(asked), "experiments": {}, "failed": {}}
+    if not path.is_file():
+        return fresh
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        known = found["setting"] == asked and isinstance(found["experiments"], dict)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is not of this laboratory ({error}); give another run= or remove it") from error
+    return found | {"failed": {}} if known else fresh
+
+
+def _kept(finding: Finding, figures: Path) -> dict[str, Any]:
+    """A finding as plain values, its figures written."""
+    from io import BytesIO
+
+    for name, figure in finding.figures.items():
+        content = BytesIO()
+        figure.savefig(content, format="png")
+        atomic_write(figures / f"{name}.png", content.getvalue())
+    return {
+        "shows": finding.shows,
+        "how": finding.how,
+        "figures": list(finding.figures),
+        "tables": [asdict(table) for table in finding.tables],
+        "data": dict(finding.data),
+    }
+
+
+def _write(folder: Path, results: Mapping[str, Any], recipe: CompareRecipe) -> None:
+    atomic_write(folder / "results.json", json.dumps(results, ensure_ascii=False, indent=1))
+    sections = [
+        Section(EXPERIMENTS[name][0], results["experiments"].get(name), results["failed"].get(name))
+        for name in recipe.experiments
+        if name in results["experiments"] or name in results["failed"]
+    ]
+    atomic_write(folder / "report.html", report(sections, folder / "figures", results["setting"]))

@@ -1,0 +1,74 @@
+"""Training a small model on drawn examples."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+Draw = Callable[[torch.Generator], tuple[Tensor, Tensor]]
+"""A fresh batch: inputs and labels."""
+
+
+@dataclass(frozen=True)
+class Drilled:
+    """How a training went: its last loss in nats, and whether it diverged (a loss that is no number any more)."""
+
+    loss: float
+    steps: int
+    diverged: bool
+
+
+def drill(
+    model: nn.Module,
+    draw: Draw,
+    *,
+    steps: int,
+    seed: int,
+    learning_rate: float = 3e-3,
+    clip: float = 1.0,
+    enough: float = 0.0,
+) -> Drilled:
+    """AdamW with warm-up and a cosine's decay on cross-entropy; stops early below the loss `enough`.
+
+    A model that diverges is not an error: it is a result. It stops there.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, betas=(0.9, 0.98), weight_decay=0.0)
+    warmup = max(1, steps // 10)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min((step + 1) / warmup, 0.5 * (1 + math.cos(math.pi * step / steps)))
+    )
+    model.train()
+    recent = float("inf")
+    for step in range(1, steps + 1):
+        inputs, labels = draw(generator)
+        loss = F.cross_entropy(model(inputs), labels)
+        value = float(loss.detach())
+        if not torch.isfinite(loss):
+            model.eval()
+            return Drilled(value, step, diverged=True)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(model.parameters(), clip)
+        optimizer.step()
+        schedule.step()
+        recent = value if step == 1 else 0.9 * recent + 0.1 * value
+        if recent < enough:
+            break
+    model.eval()
+    return Drilled(recent, step, diverged=False)
+
+
+@torch.inference_mode()
+def accuracy(model: nn.Module, draw: Draw, *, seed: int, batches: int = 4) -> float:
+    """Share (0-100) of right answers on examples that no training drew."""
+    generator = torch.Generator().manual_seed(2**32 + seed)
+    right = total = 0
+    for _ in range(batches):
+        inputs, labels = draw(generator)
+        right += int((model(inputs).argmax(-1) == labels).sum())
+        total += len(labels)
+    return 100.0 * right / total

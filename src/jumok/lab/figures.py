@@ -1,0 +1,46 @@
+"""The look of the laboratory's figures: a palette for all eyes, means with their spread, one legend."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from jumok.errors import UserError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe and Ito (2008), told apart by colour-blind eyes; black last
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999", "#000000")
+MARKERS = "osD^vP*X"
+
+
+def canvas(
+    rows: int = 1, columns: int = 1, *, width: float = 7.0, height: float = 4.2, **options: Any
+) -> "tuple[Figure, Any]":
+    """A figure and its axes, without a screen. Raises `UserError` if matplotlib is not installed."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError as error:
+        raise UserError("drawing needs matplotlib: pip install 'jumok[figures]'") from error
+    figure = Figure(figsize=(width, height), layout="constrained", dpi=130)
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(rows, columns, **options)
+    for axis in np.ravel(axes):
+        axis.grid(alpha=0.25)
+        axis.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def curves(
+    axis: "Axes", x: Sequence[float], lines: Mapping[str, Sequence[Sequence[float]]], *, spread: bool = True
+) -> None:
+    """One line a name: the mean over seeds of ``values[seed][i]`` at ``x[i]``, and the band from lowest to highest."""
+    for number, (name, values) in enumerate(lines.items()):
+        array = np.asarray(values, dtype=float)
+        color, marker = PALETTE[number % len(PALETTE)], MARKERS[number % len(MARKERS)]
+        axis.plot(x, np.nanmean(array, 0), color=color, marker=marker, markersize=4, label=name)
+        if spread and len(array) > 1:
+            axis.fill_between(x, np.nanmin(array, 0), np.nanmax(array, 0), color=color, alpha=0.18, linewidth=0)

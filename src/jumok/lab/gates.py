@@ -1,0 +1,81 @@
+"""4. Gates: what an LSTM lets in, keeps and lets out, over a sentence and over a long recall."""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from jumok.lab.drill import accuracy, drill
+from jumok.lab.figures import PALETTE, canvas
+from jumok.lab.finding import Finding, Setting
+from jumok.lab.memory import BUDGET, CUES, VOCAB
+from jumok.lab.readers import Reader, RecurrentBody, matched
+from jumok.nn.recurrent import RecurrentLayer, lstm_gates
+
+TITLE = "Gates"
+NAMES = ("input gate", "forget gate", "output gate")
+
+
+def gates_of(layer: RecurrentLayer, x: Float[Tensor, "B N I"]) -> Float[Tensor, "3 B N D"]:
+    """Input, forget and output gate at every step of an LSTM layer.
+
+    Raises ValueError for another cell.
+    """
+    if layer.cell != "lstm":
+        raise ValueError(f"a {layer.cell} cell has no such gates")
+    state = x.new_zeros(2, x.shape[0], layer.dim)
+    projected, seen = layer.project(x), []
+    for t in range(x.shape[1]):
+        i, f, _, o = lstm_gates(projected[:, t], layer.recur(state[0]))
+        seen.append(torch.stack([i, f, o]))
+        state = layer.step(projected[:, t], state)
+    return torch.stack(seen, dim=2)
+
+
+def draw_late_cue(length: int, batch: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Noise, a cue after a fifth of it, noise to the end; the answer is the cue."""
+    tokens = torch.randint(CUES, VOCAB, (batch, length), generator=generator)
+    cue: Int[Tensor, " B"] = torch.randint(CUES, (batch,), generator=generator)
+    tokens[:, length // 5] = cue
+    return tokens, cue
+
+
+def run(setting: Setting) -> Finding:
+    """An LSTM trained on a recall; its gates before, at and after the cue. With a trained run, over a sentence too."""
+    length: int = setting.pick(50, 30)
+    steps = setting.pick(800, 250)
+
+    def draw(generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        return draw_late_cue(length, 32, generator)
+
+    torch.manual_seed(setting.seeds[0])
+    setting.say("gates: LSTM")
+    model = matched("lstm", VOCAB, CUES, BUDGET)
+    drill(model, draw, steps=steps, seed=setting.seeds[0])
+    right = accuracy(model, draw, seed=setting.seeds[0])
+    tokens, _ = draw_late_cue(length, 256, torch.Generator().manual_seed(2**32))
+    gates = _gates(model, tokens)
+    figure, axis = canvas()
+    for number, name in enumerate(NAMES):
+        mean, spread = gates[number].mean((0, 2)), gates[number].mean(0).std(1)
+        axis.plot(mean, color=PALETTE[number], label=name)
+        axis.fill_between(range(length), mean - spread, mean + spread, color=PALETTE[number], alpha=0.15, linewidth=0)
+    place = length // 5
+    axis.axvline(place, color="black", linewidth=0.8, linestyle=":")
+    axis.annotate("cue", (place, 1.02), ha="center", annotation_clip=False)
+    axis.set(xlabel="step", ylabel="gate (0 shut, 1 open)", ylim=(0, 1))
+    axis.legend()
+    at_cue, later = gates[:, :, place].mean((1, 2)), gates[:, :, place + 1 :].mean((1, 2, 3))
+    return Finding(
+        shows=f"At the cue the input gate opens to {at_cue[0]:.2f} (afterwards {later[0]:.2f}), and from then on the "
+        f"forget gate holds at {later[1]:.2f}; the model answers {right:.0f} % right.",
+        how=f"LSTM of about {BUDGET} parameters trained to name the cue at step {place} of {length}; mean over its "
+        "units and 256 new sequences, band: spread over the units.",
+        data={"gates": {name: gates[n].mean((0, 2)).tolist() for n, name in enumerate(NAMES)}, "accuracy": right},
+        figures={"gates": figure},
+    )
+
+
+@torch.no_grad()
+def _gates(model: Reader, tokens: Tensor) -> Tensor:
+    assert isinstance(model.body, RecurrentBody)
+    return gates_of(model.body.stack.each()[0], model.tokens(tokens))

@@ -1,0 +1,190 @@
+"""7. Parallel work and price: time a token and memory against length, beside the paper's Table 1."""
+
+import math
+import multiprocessing
+import resource
+import time
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import Connection
+
+import torch
+from torch import Tensor, nn
+
+from jumok.lab.figures import canvas, curves
+from jumok.lab.finding import Finding, Setting, Table
+from jumok.nn.attention import Attention
+from jumok.nn.convolution import ConvolutionBlock
+from jumok.nn.mask import Mask
+from jumok.nn.recurrent import RecurrentLayer
+
+TITLE = "Parallel work and price"
+DIM, HEADS = 256, 4
+TOKENS = 4096  # a batch: as many sequences as fit
+# Vaswani et al. 2017, Table 1: layer, cost per layer, sequential operations, longest path
+TABLE_1 = [
+    ("self-attention", "O(n² d)", "O(1)", "O(1)"),
+    ("recurrent", "O(n d²)", "O(n)", "O(n)"),
+    ("convolutional", "O(k n d²)", "O(1)", "O(log_k n)"),
+]
+
+
+class Open(nn.Module):
+    """Self-attention whose weights are held: what `record` sees."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attention = Attention(DIM, HEADS)
+        self.attention.tap.sink = lambda weights: None
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.attention(x, mask=Mask(causal=True))
+        return y
+
+
+class Fused(nn.Module):
+    """Self-attention on PyTorch's fused kernels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attention = Attention(DIM, HEADS)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.attention(x, mask=Mask(causal=True))
+        return y
+
+
+class Recurrent(nn.Module):
+    """An LSTM layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = RecurrentLayer("lstm", DIM, DIM)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.layer(x)[0]
+        return y
+
+
+class Convolutional(nn.Module):
+    """A gated convolution of kernel 3."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.block = ConvolutionBlock(DIM, 3, 1, gate="glu", causal=True, dropout=0.0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.block(x)
+        return y
+
+
+LAYERS: dict[str, Callable[[], nn.Module]] = {
+    "attention, explicit": Open,
+    "attention, fused": Fused,
+    "LSTM": Recurrent,
+    "convolution": Convolutional,
+}
+
+
+def exponent(lengths: Sequence[float], values: Sequence[float]) -> float:
+    """The slope of ``log value`` over ``log length`` by least squares: b of ``value = a length^b``."""
+    x = [math.log(length) for length in lengths]
+    y = [math.log(value) for value in values]
+    mean_x, mean_y = sum(x) / len(x), sum(y) / len(y)
+    over = sum((a - mean_x) * (b - mean_y) for a, b in zip(x, y, strict=True))
+    return over / sum((a - mean_x) ** 2 for a in x)
+
+
+def step_seconds(layer: nn.Module, x: Tensor, repeats: int) -> float:
+    """The median time of a step: forward and backward of the sum of the outputs."""
+    times = []
+    for _ in range(repeats + 1):
+        layer.zero_grad()
+        inputs = x.clone().requires_grad_()
+        _wait(x.device)
+        start = time.perf_counter()
+        layer(inputs).sum().backward()
+        _wait(x.device)
+        times.append(time.perf_counter() - start)
+    return sorted(times[1:])[repeats // 2]  # the first one warms up
+
+
+def peak_bytes(name: str, length: int) -> int:
+    """Memory that one step on one sequence adds, measured in a fresh process, where nothing is left from before."""
+    ours, theirs = multiprocessing.get_context("spawn").Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=_measure_peak, args=(name, length, theirs))
+    process.start()
+    theirs.close()
+    answer: int = ours.recv()
+    process.join()
+    return answer
+
+
+def _measure_peak(name: str, length: int, answer: Connection) -> None:
+    torch.set_num_threads(1)
+    layer = LAYERS[name]()
+    step_seconds(layer, torch.randn(1, 16, DIM), 1)  # what a library sets up once is not the step's
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    step_seconds(layer, torch.randn(1, length, DIM), 1)
+    answer.send(1024 * max(1, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before))
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def run(setting: Setting) -> Finding:
+    """Step times on every device there is; memory on the CPU."""
+    lengths: list[int] = setting.pick([16, 32, 64, 128, 256, 512, 1024, 2048], [16, 64, 256, 1024])
+    repeats = setting.pick(5, 3)
+    devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+    times: dict[str, dict[str, list[float]]] = {}
+    for device in devices:
+        times[device] = {}
+        for name, build in LAYERS.items():
+            setting.say(f"price: {name} on {device}")
+            torch.manual_seed(setting.seeds[0])
+            layer = build().to(device)
+            row = []
+            for length in lengths:
+                x = torch.randn(max(1, TOKENS // length), length, DIM, device=device)
+                row.append(1e6 * step_seconds(layer, x, repeats) / (x.shape[0] * length))
+            times[device][name] = row
+    # where the fixed costs of a step no longer count
+    long = [place for place, length in enumerate(lengths) if length >= 256]
+    memory_lengths = setting.pick([512, 1024, 2048, 4096], [512, 1024, 2048])
+    memory = {name: [peak_bytes(name, length) / 2**20 for length in memory_lengths] for name in LAYERS}
+    rows = [
+        (
+            name,
+            round(exponent([lengths[i] for i in long], [lengths[i] * times["cpu"][name][i] for i in long]), 2),
+            round(exponent(memory_lengths, memory[name]), 2),
+        )
+        for name in LAYERS
+    ]
+    figure, axes = canvas(1, len(devices) + 1, width=5.5 * (len(devices) + 1))
+    for axis, device in zip(axes, devices, strict=False):
+        curves(axis, lengths, {name: [row] for name, row in times[device].items()})
+        axis.set(xscale="log", yscale="log", xlabel="length (tokens)", ylabel="µs a token", title=f"step, {device}")
+        axis.set_xticks(lengths, [str(n) for n in lengths], fontsize=8)
+    axes[0].legend()
+    curves(axes[-1], memory_lengths, {name: [row] for name, row in memory.items()})
+    axes[-1].set(xscale="log", yscale="log", xlabel="length (tokens)", ylabel="MiB", title="peak memory of a step")
+    axes[-1].set_xticks(memory_lengths, [str(n) for n in memory_lengths], fontsize=8)
+    growth = {row[0]: row[2] for row in rows}
+    return Finding(
+        shows="Memory grows with length to the power "
+        + ", ".join(f"{growth[name]} ({name})" for name in LAYERS)
+        + f"; at {lengths[-1]} tokens a token costs "
+        + ", ".join(f"{times['cpu'][name][-1] / times['cpu'][name][0]:.1f} times ({name})" for name in LAYERS)
+        + f" what it costs at {lengths[0]}.",
+        how=f"One layer of width {DIM}, forward and backward, {TOKENS} tokens a batch, causal, fp32, "
+        f"{torch.get_num_threads()} threads, median of {repeats}; memory: what a step on one sequence adds to the peak "
+        "of a fresh process; exponents by least squares on the logarithms.",
+        data={"lengths": lengths, "microseconds": times, "memory_lengths": memory_lengths, "mebibytes": memory},
+        figures={"price": figure},
+        tables=[
+            Table(["layer", "time ~ n^", "memory ~ n^"], rows, "fitted exponents on the CPU, one whole sequence"),
+            Table(["layer", "cost a layer", "sequential operations", "longest path"], TABLE_1, "Vaswani 2017, Table 1"),
+        ],
+    )

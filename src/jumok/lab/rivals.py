@@ -1,0 +1,131 @@
+"""Translators to compare: the runs that are given, or rivals of one size trained here on the generated corpus."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from jumok.config import override, parse, read_recipe
+from jumok.data.sample import SOURCE, TARGET, write_sample
+from jumok.data.text import read_parallel
+from jumok.lab.finding import Setting
+from jumok.lab.readers import nearest_width, parameters
+from jumok.models.translators import CONFIGS, build
+from jumok.tasks.runs import RECIPES
+from jumok.tasks.translate import TranslateRecipe
+from jumok.tasks.translate_predict import Translator
+from jumok.tasks.translate_train import train_translator
+from jumok.training.run import Run
+
+# the story in its order; the last one is what the others are compared with
+RIVALS: dict[str, dict[str, Any]] = {
+    "no attention": {"architecture": "seq2seq", "cell": "lstm", "decoder": "summary", "directions": 1},
+    "Bahdanau": {"architecture": "seq2seq", "cell": "gru", "decoder": "bahdanau", "score": "additive"},
+    "Luong": {"architecture": "seq2seq", "cell": "lstm", "decoder": "luong", "score": "general"},
+    "ConvS2S": {"architecture": "convs2s", "depth": 3},
+    "Transformer": {"architecture": "transformer", "depth": 2, "heads": 4, "norm": "pre"},
+}
+VOCAB = 900
+BUDGET = 600_000
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A trained translator under the name that figures use."""
+
+    name: str
+    path: Path
+    translator: Translator
+
+    @property
+    def parameters(self) -> int:
+        return parameters(self.translator.models[0])
+
+    def training(self) -> dict[str, float]:
+        """Minutes spent, steps done and the median of target tokens a second, as its log tells."""
+        lines = [json.loads(line) for line in (self.path / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+        steps = [line for line in lines if "tokens_per_second" in line]
+        rates = sorted(line["tokens_per_second"] for line in steps)
+        return {"minutes": steps[-1]["minutes"], "steps": steps[-1]["step"], "rate": rates[len(rates) // 2]}
+
+
+def corpus(folder: Path) -> Path:
+    """The generated corpus below `folder`, written if it is not there."""
+    place = folder / "corpus" / "translate"
+    if not (place / "README.txt").exists():
+        write_sample(folder / "corpus")
+    return place
+
+
+def rivals(setting: Setting) -> list[Rival]:
+    """The runs that were given, or the rivals on the generated corpus."""
+    if setting.runs:
+        return [Rival(name, path, Translator.load(path, precision="auto")) for name, path in setting.runs.items()]
+    return generated_rivals(setting)
+
+
+def test_pairs(setting: Setting) -> tuple[list[str], list[str]]:
+    """Sentences that none of `rivals` saw in training, and their translations."""
+    if setting.runs:
+        return list(setting.test[0]), list(setting.test[1])
+    pairs = read_parallel(corpus(setting.folder), "test", SOURCE, TARGET)
+    return pairs.sources, pairs.targets
+
+
+def where(setting: Setting) -> str:
+    """Which corpus and which models: the beginning of a figure's account of itself."""
+    if setting.runs:
+        return f"The given runs ({', '.join(map(str, setting.runs.values()))}) on their test sentences"
+    return "Models trained here on the generated corpus of dates, times and amounts"
+
+
+def generated_rivals(setting: Setting) -> list[Rival]:
+    """The rivals trained on the generated corpus, in the same number of steps on the same batches."""
+    found = []
+    for name, model in RIVALS.items():
+        path = setting.folder / "rivals" / name.lower().replace(" ", "-")
+        recipe = _recipe(setting, path, model)
+        if not _finished(path, recipe):
+            setting.say(f"training on the generated corpus: {name}")
+            train_translator(recipe, resume=path.exists(), say=lambda _: None)
+        found.append(Rival(name, path, Translator.load(path)))
+    return found
+
+
+def widths(model: Mapping[str, Any], dim: int) -> dict[str, int]:
+    """The sizes that follow from a rival's width."""
+    return {"dim": dim, "hidden": 2 * dim} if model["architecture"] == "transformer" else {"dim": dim}
+
+
+def matched_width(model: Mapping[str, Any]) -> int:
+    """The width that gives a rival about `BUDGET` parameters."""
+    config = CONFIGS[model["architecture"]]
+
+    def size(dim: int) -> int:
+        sizes = {"source_vocab": VOCAB, "target_vocab": VOCAB, **widths(model, dim)}
+        with torch.device("meta"):
+            return parameters(build(config(**(dict(model) | sizes))))
+
+    return nearest_width(size, BUDGET, 4)
+
+
+def _recipe(setting: Setting, path: Path, model: Mapping[str, Any]) -> TranslateRecipe:
+    width = matched_width(model)
+    steps = setting.pick(2400, 300)
+    values = override(read_recipe(RECIPES / "demo.yaml"), [f"tokenizer.size={VOCAB}"])
+    values["run"] = str(path)
+    values["data"]["folder"] = str(corpus(setting.folder))
+    values["model"] = dict(model) | widths(model, width) | {"dropout": 0.05, "max_len": 256}
+    values["training"] |= {"steps": steps, "validate_every": steps, "tensorboard": False, "log_every": 20}
+    values["seed"] = setting.seeds[0]
+    return parse(TranslateRecipe, values, "the laboratory's recipe")
+
+
+def _finished(path: Path, recipe: TranslateRecipe) -> bool:
+    if not (path / "model.safetensors").is_file():
+        return False
+    run = Run.open(path)
+    return bool(run.config["recipe"]["training"]["steps"] == recipe.training.steps and run.config.get("kept"))

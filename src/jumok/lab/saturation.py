@@ -1,0 +1,152 @@
+"""3. Saturation and divergence: what a recurrent state does over time, and what is left in it of the first word."""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from jumok.lab.drill import drill
+from jumok.lab.figures import PALETTE, canvas, curves
+from jumok.lab.finding import Finding, Setting
+from jumok.lab.memory import BUDGET, CUES, VOCAB, draw_recall
+from jumok.lab.readers import LABELS, Kind, Reader, RecurrentBody, matched
+from jumok.nn.recurrent import Cell, RecurrentLayer
+
+TITLE = "Saturation and divergence"
+SATURATED = 2.0  # tanh(2) = 0.96: its slope there is 0.07
+
+
+def scaled(layer: RecurrentLayer, radius: float) -> None:
+    """Scale U so that its spectral radius, the largest absolute eigenvalue, is `radius`."""
+    with torch.no_grad():
+        weight = layer.kernel.get_parameter("weight_hh_l0")
+        weight.mul_(radius / float(torch.linalg.eigvals(weight.double()).abs().max()))
+
+
+def run_states(
+    layer: RecurrentLayer, x: Float[Tensor, "B N I"]
+) -> tuple[Float[Tensor, "B N D"], Float[Tensor, "B N D"]]:
+    """Pre-activations ``W x_t + U h_{t-1} + b`` and states ``h_t`` of a plain layer, step by step."""
+    state = x.new_zeros(layer.parts, x.shape[0], layer.dim)
+    projected, before, after = layer.project(x), [], []
+    for t in range(x.shape[1]):
+        before.append(projected[:, t] + layer.recur(state[0]))
+        state = layer.step(projected[:, t], state)
+        after.append(state[0])
+    return torch.stack(before, 1), torch.stack(after, 1)
+
+
+def probe(states: Float[Tensor, "B D"], labels: Int[Tensor, " B"], classes: int, ridge: float = 1e-3) -> float:
+    """Share (0-100) of labels that a linear map reads from states: fitted on one half by ridge regression, scored on
+    the other. ``W = (X^T X + ridge n I)^-1 X^T Y`` with one-hot Y and a constant input.
+    """
+    x = torch.cat([(states - states.mean(0)) / states.std(0).clamp_min(1e-6), torch.ones(len(states), 1)], 1).double()
+    y = torch.nn.functional.one_hot(labels, classes).double()
+    half = len(x) // 2
+    gram = x[:half].T @ x[:half] + ridge * half * torch.eye(x.shape[1], dtype=torch.float64)
+    weights = torch.linalg.solve(gram, x[:half].T @ y[:half])
+    return 100.0 * float(((x[half:] @ weights).argmax(1) == labels[half:]).double().mean())
+
+
+def run(setting: Setting) -> Finding:
+    """Histograms of a trained tanh cell, growth of ReLU and GELU cells, and a probe of the first token."""
+    figures, data = {}, {}
+    steps = setting.pick(300, 120)
+    distance = setting.pick(40, 20)
+    torch.manual_seed(setting.seeds[0])
+    shares, figures["saturation"] = _saturation(setting, distance, steps)
+    growth, figures["divergence"] = _divergence(setting)
+    probes, figures["first_word"] = _first_word(setting, distance, steps)
+    data = {"saturated": shares, "norms": growth, "probe": probes}
+    last = {name: sum(seed[-1] for seed in values) / len(values) for name, values in probes["accuracy"].items()}
+    worst = max(growth["norms"], key=lambda name: growth["norms"][name][-1])
+    return Finding(
+        shows=f"After training {shares['after']:.0f} % of the tanh cell's pre-activations lie beyond {SATURATED:g}, "
+        f"where its slope is below 0.08 ({shares['before']:.0f} % before). {worst} ends at |h| = "
+        f"{growth['norms'][worst][-1]:.1e}. The first word is still read from the state after {distance} steps in "
+        + ", ".join(f"{value:.0f} % ({name})" for name, value in last.items())
+        + ".",
+        how=f"Cells of about {BUDGET} parameters trained to recall a cue over {distance} steps ({steps} steps of 32 "
+        "examples); growth from fresh cells with U scaled to the spectral radius named, fed random tokens; the probe "
+        "is linear, fitted on one half of 2,000 new sequences and scored on the other.",
+        data=data,
+        figures=figures,
+    )
+
+
+def _layer(model: Reader) -> RecurrentLayer:
+    assert isinstance(model.body, RecurrentBody)
+    return model.body.stack.each()[0]
+
+
+def _recall(distance: int) -> Callable[[torch.Generator], tuple[Tensor, Tensor]]:
+    return lambda generator: draw_recall(distance, 32, generator)
+
+
+def _saturation(setting: Setting, distance: int, steps: int):  # type: ignore[no-untyped-def]
+    model = matched("tanh", VOCAB, CUES, BUDGET)
+    tokens, _ = draw_recall(distance, 256, torch.Generator().manual_seed(7))
+    figure, axes = canvas(1, 2, width=11, sharey=True)
+    shares = {}
+    for axis, when in zip(axes, ("before", "after"), strict=True):
+        if when == "after":
+            drill(model, _recall(distance), steps=steps, seed=setting.seeds[0])
+        with torch.no_grad():
+            inputs, _ = run_states(_layer(model), model.tokens(tokens))
+        shares[when] = 100.0 * float((inputs.abs() > SATURATED).double().mean())
+        edges = torch.linspace(-6, 6, 61)
+        density = torch.stack([torch.histc(inputs[:, t], 60, -6, 6) for t in range(inputs.shape[1])], 1)
+        axis.imshow(
+            density / density.sum(0), origin="lower", aspect="auto", extent=(0, inputs.shape[1], -6, 6), cmap="viridis"
+        )
+        axis.grid(visible=False)
+        axis.axhline(SATURATED, color="white", linewidth=0.8, linestyle=":")
+        axis.axhline(-SATURATED, color="white", linewidth=0.8, linestyle=":")
+        axis.set(xlabel="step", title=f"{when} training: {shares[when]:.0f} % saturated")
+    axes[0].set_ylabel("pre-activation of tanh")
+    del edges
+    return shares, figure
+
+
+def _divergence(setting: Setting):  # type: ignore[no-untyped-def]
+    length = setting.pick(100, 60)
+    radii = (0.8, 1.0, 1.2, 1.5)
+    norms: dict[str, list[float]] = {}
+    figure, axis = canvas()
+    cells: tuple[Cell, ...] = ("tanh", "relu", "gelu")
+    for number, (cell, style) in enumerate(zip(cells, ("-", "--", ":"), strict=True)):
+        for shade, radius in enumerate(radii):
+            torch.manual_seed(setting.seeds[0])
+            layer = RecurrentLayer(cell, 16, 64)
+            scaled(layer, radius)
+            with torch.no_grad():
+                _, states = run_states(layer, torch.randn(32, length, 16))
+            name = f"{cell}, radius {radius:g}"
+            norms[name] = [float(value) for value in states.norm(dim=-1).mean(0)]
+            axis.plot(norms[name], style, color=PALETTE[number], alpha=0.3 + 0.2 * shade, label=name)
+    axis.set(yscale="log", xlabel="step", ylabel="|h|, mean of 32 sequences")
+    axis.legend(fontsize=7, ncols=3)
+    return {"steps": length, "norms": norms}, figure
+
+
+def _first_word(setting: Setting, distance: int, steps: int):  # type: ignore[no-untyped-def]
+    kinds: list[Kind] = ["tanh", "relu", "lstm", "gru"]
+    places = sorted({1, 2, 5, 10, 15, 20, 30, 40, distance} & set(range(1, distance + 1)))
+    found: dict[str, list[list[float]]] = {}
+    for kind in kinds:
+        setting.say(f"saturation: {LABELS[kind]}")
+        for seed in setting.seeds:
+            torch.manual_seed(seed)
+            model = matched(kind, VOCAB, CUES, BUDGET)
+            drill(model, _recall(distance), steps=steps, seed=seed)
+            tokens, cue = draw_recall(distance, 2000, torch.Generator().manual_seed(2**32 + seed))
+            with torch.no_grad():
+                states = model.features(model.tokens(tokens))
+            found.setdefault(LABELS[kind], []).append([probe(states[:, t], cue, CUES) for t in places])
+    figure, axis = canvas()
+    curves(axis, places, found)
+    axis.axhline(100 / CUES, color="grey", linestyle=":", linewidth=1)
+    axis.set(xlabel="steps after the first word", ylabel="first word read from h (%)", ylim=(0, 104))
+    axis.legend()
+    return {"steps": places, "accuracy": found}, figure

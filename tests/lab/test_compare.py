@@ -1,0 +1,100 @@
+"""The laboratory as a whole: what it leaves on disk, and what happens when something goes wrong."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jumok.config import parse
+from jumok.errors import UserError
+from jumok.lab import compare as lab
+from jumok.lab.figures import canvas
+from jumok.lab.finding import Finding, Setting, Table
+from jumok.lab.report import Section, report
+
+
+def small(setting: Setting) -> Finding:
+    figure, axis = canvas()
+    axis.plot([1, 2], [3, 4])
+    return Finding(
+        shows=f"A line <of> {len(setting.seeds)} seeds.",
+        how="Drawn.",
+        data={"values": [3, 4]},
+        figures={"line": figure},
+        tables=[Table(["model", "n"], [("x & y", 12345), ("z", None)], "a table")],
+    )
+
+
+def broken(setting: Setting) -> Finding:
+    raise ZeroDivisionError("no luck")
+
+
+def recipe(folder: Path, **changes: Any) -> lab.CompareRecipe:
+    values = {"run": str(folder), "experiments": ["memory", "gates"], "seeds": [1, 2, 3]} | changes
+    return parse(lab.CompareRecipe, values, "the test's recipe")
+
+
+@pytest.fixture
+def experiments(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    chosen: dict[str, Any] = {"memory": ("Memory", small), "gates": ("Gates", small)}
+    monkeypatch.setattr(lab, "EXPERIMENTS", chosen)
+    return chosen
+
+
+def test_a_report_stands_alone(tmp_path: Path, experiments: dict[str, Any]) -> None:
+    page = lab.compare(recipe(tmp_path / "lab"), lambda _: None).read_text(encoding="utf-8")
+    assert not re.search(r'(src|href)="(?!#|data:)', page)
+    assert page.count("data:image/png;base64,") == 2
+    assert "A line &lt;of&gt; 3 seeds." in page
+    assert "x &amp; y" in page
+    assert "12,345" in page
+    assert (tmp_path / "lab" / "figures" / "line.png").stat().st_size > 1000
+    stored = json.loads((tmp_path / "lab" / "results.json").read_text(encoding="utf-8"))
+    assert stored["experiments"]["memory"]["data"] == {"values": [3, 4]}
+    assert stored["setting"]["seeds"] == [1, 2, 3]
+
+
+def test_what_is_finished_is_not_done_again(tmp_path: Path, experiments: dict[str, Any]) -> None:
+    def stopped(setting: Setting) -> Finding:
+        raise KeyboardInterrupt
+
+    experiments["gates"] = ("Gates", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        lab.compare(recipe(tmp_path), lambda _: None)
+    experiments["memory"], experiments["gates"] = ("Memory", broken), ("Gates", small)
+    told: list[str] = []
+    lab.compare(recipe(tmp_path), told.append)
+    assert any("kept from" in line for line in told)
+    stored = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    assert set(stored["experiments"]) == {"memory", "gates"}
+    # other seeds are another measurement
+    lab.compare(recipe(tmp_path, seeds=[9]), lambda _: None)
+    stored = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    assert set(stored["experiments"]) == {"gates"}
+
+
+def test_one_that_fails_is_named_and_the_others_go_on(tmp_path: Path, experiments: dict[str, Any]) -> None:
+    experiments["memory"] = ("Memory", broken)
+    page = lab.compare(recipe(tmp_path), lambda _: None).read_text(encoding="utf-8")
+    assert "Not measured: ZeroDivisionError: no luck" in page
+    assert "A line" in page
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path: Path, experiments: dict[str, Any]) -> None:
+    (tmp_path / "results.json").write_text('{"mine": 1}', encoding="utf-8")
+    with pytest.raises(UserError, match="not of this laboratory"):
+        lab.compare(recipe(tmp_path), lambda _: None)
+    assert (tmp_path / "results.json").read_text(encoding="utf-8") == '{"mine": 1}'
+
+
+def test_a_run_that_is_none_is_named_before_any_work(tmp_path: Path, experiments: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match="nowhere"):
+        lab.compare(recipe(tmp_path / "lab", runs=str(tmp_path / "nowhere")), lambda _: None)
+    assert not (tmp_path / "lab").exists()
+
+
+def test_sections_without_a_result_say_why() -> None:
+    page = report([Section("Memory", None, "it <broke>")], Path(), {"quick": True, "seeds": [1]})
+    assert "Not measured: it &lt;broke&gt;" in page

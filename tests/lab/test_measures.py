@@ -1,0 +1,201 @@
+"""The laboratory's measuring code on cases whose answer is known by hand."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from jumok.lab.bottleneck import joined
+from jumok.lab.context import CORPORA, Corpus, layer_states
+from jumok.lab.drill import accuracy, drill
+from jumok.lab.gates import gates_of
+from jumok.lab.gradients import by_distance, cue_against_noise, cue_places, draw_cue, input_gradients
+from jumok.lab.memory import CUES, VOCAB, draw_recall, reach
+from jumok.lab.needs import PAIRS, VALUES, BareAttention, draw_dictionary, draw_order, draw_two
+from jumok.lab.price import exponent
+from jumok.lab.readers import KINDS, Kind, Reader, matched, nearest_width, parameters
+from jumok.lab.saturation import probe, run_states, scaled
+from jumok.nn.recurrent import RecurrentLayer
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_rivals_are_matched_in_parameters_within_a_tenth(kind: Kind) -> None:
+    for budget in (20_000, 60_000):
+        model = matched(kind, VOCAB, CUES, budget, depth=3)
+        assert abs(parameters(model) - budget) <= 0.1 * budget
+        assert model(torch.randint(VOCAB, (3, 9))).shape == (3, CUES)
+
+
+def test_a_width_that_cannot_be_matched_is_refused() -> None:
+    with pytest.raises(ValueError, match="about 150"):
+        nearest_width(lambda width: 100 * width**3, 150, 1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_reader_looks_ahead(kind: Kind) -> None:
+    model = Reader(kind, VOCAB, CUES, 12, depth=2)
+    x = model.tokens(torch.randint(VOCAB, (2, 7))).detach().requires_grad_()
+    (gradient,) = torch.autograd.grad(model.features(x)[:, 3].square().sum(), x)
+    assert not gradient[:, 4:].any()
+    assert gradient[:, :4].any()
+
+
+def test_input_gradients_are_those_of_each_example_s_own_loss() -> None:
+    model = Reader("gru", VOCAB, CUES, 10)
+    tokens, labels = draw_cue(6, 4, torch.Generator())
+    together = input_gradients(model, tokens, labels)
+    alone = torch.cat([input_gradients(model, tokens[i : i + 1], labels[i : i + 1]) for i in range(4)])
+    torch.testing.assert_close(together, alone)
+
+
+def test_gradient_through_a_linear_recurrence_shrinks_by_its_factor() -> None:
+    # h_t = relu(a h_{t-1} + x_t) with positive values is linear: d h_N / d x_t = a^(N - t)
+    layer = RecurrentLayer("relu", 1, 1)
+    with torch.no_grad():
+        layer.kernel.weight_ih_l0.fill_(1.0)
+        layer.kernel.weight_hh_l0.fill_(0.5)
+    x = torch.rand(1, 6, 1, requires_grad=True)
+    (gradient,) = torch.autograd.grad(layer(x)[0][:, -1].sum(), x)
+    assert by_distance(gradient[..., 0].abs()) == pytest.approx([0.5**t for t in range(6)])
+
+
+def test_cue_and_noise_are_told_apart_at_each_distance() -> None:
+    norms = torch.tensor([[8.0, 1.0, 2.0], [3.0, 9.0, 4.0]])
+    cue, noise = cue_against_noise(norms, torch.tensor([0, 1]))
+    assert math.isnan(cue[0])
+    assert cue[1:] == [9.0, 8.0]
+    assert noise == [3.0, 1.0, 3.0]
+
+
+def test_the_cue_is_found_where_it_was_put() -> None:
+    tokens, labels = draw_cue(11, 50, torch.Generator())
+    assert bool((tokens[torch.arange(50), cue_places(tokens)] == labels).all())
+    assert bool(((tokens < CUES).sum(1) == 1).all())
+
+
+def test_recall_puts_the_answer_first_and_noise_after_it() -> None:
+    tokens, labels = draw_recall(9, 40, torch.Generator())
+    assert tokens.shape == (40, 10)
+    assert bool((tokens[:, 0] == labels).all())
+    assert bool((tokens[:, 1:] >= CUES).all())
+
+
+def test_reach_is_the_last_distance_before_the_first_failure() -> None:
+    assert reach([5, 10, 20, 50], [[100, 95, 40, 99], [100, 91, 20, 99]]) == 10
+    assert reach([5, 10], [[12, 13]]) == 0
+
+
+@pytest.mark.parametrize("radius", [0.5, 1.0, 1.5])
+def test_scaling_gives_the_spectral_radius(radius: float) -> None:
+    layer = RecurrentLayer("relu", 4, 12)
+    scaled(layer, radius)
+    eigenvalues = torch.linalg.eigvals(layer.kernel.weight_hh_l0.detach().double())
+    assert float(eigenvalues.abs().max()) == pytest.approx(radius, rel=1e-5)
+
+
+def test_states_step_by_step_are_the_layer_s() -> None:
+    layer = RecurrentLayer("tanh", 5, 7)
+    x = torch.randn(3, 8, 5)
+    before, after = run_states(layer, x)
+    torch.testing.assert_close(after, layer(x)[0])
+    torch.testing.assert_close(before.tanh(), after)
+
+
+def test_the_probe_reads_what_is_there_and_nothing_else() -> None:
+    labels = torch.randint(4, (2000,))
+    mixed = nn.functional.one_hot(labels, 4).float() @ torch.randn(4, 9) + 0.05 * torch.randn(2000, 9)
+    assert probe(mixed, labels, 4) > 99
+    assert probe(torch.randn(2000, 9), labels, 4) == pytest.approx(25, abs=6)
+
+
+def test_gates_are_those_that_move_the_state() -> None:
+    layer = RecurrentLayer("lstm", 3, 5)
+    with torch.no_grad():
+        layer.kernel.bias_ih_l0[:5] = -30.0  # shut the input gate: the state stays at zero
+    gates = gates_of(layer, torch.randn(2, 6, 3)).detach()
+    assert gates.shape == (3, 2, 6, 5)
+    assert float(gates[0].max()) < 1e-6
+    assert float(layer(torch.randn(2, 6, 3))[0].detach().abs().max()) < 1e-6
+    with pytest.raises(ValueError, match="gru"):
+        gates_of(RecurrentLayer("gru", 3, 5), torch.randn(1, 2, 3))
+
+
+def test_the_exponent_of_a_power_is_its_power() -> None:
+    lengths = [16, 64, 256]
+    assert exponent(lengths, [3.0 * n**1.7 for n in lengths]) == pytest.approx(1.7)
+
+
+def test_joined_sentences_drop_what_is_left_over() -> None:
+    assert joined(["a", "b", "c", "d", "e"], 2) == ["a b", "c d"]
+
+
+def test_dictionaries_hold_the_answer_once() -> None:
+    tokens, labels = draw_dictionary(torch.Generator(), 30)
+    for row, label in zip(tokens.tolist(), labels.tolist(), strict=True):
+        key = row[-1] - PAIRS
+        assert [pair % VALUES for pair in row[:-1] if pair // VALUES == key] == [label]
+    tokens, both = draw_two(torch.Generator(), 30)
+    for row, label in zip(tokens.tolist(), both.tolist(), strict=True):
+        found = [next(p % VALUES for p in row[:-2] if p // VALUES == asked - PAIRS) for asked in row[-2:]]
+        assert found[0] * VALUES + found[1] == label
+
+
+def test_order_is_the_order_of_the_two_marks() -> None:
+    tokens, labels = draw_order(torch.Generator(), 40)
+    for row, label in zip(tokens.tolist(), labels.tolist(), strict=True):
+        assert int(row.index(0) < row.index(1)) == label
+
+
+def test_bare_attention_is_the_formula() -> None:
+    x = torch.randn(2, 5, 6, dtype=torch.float64)
+    expected = (x @ x.transpose(1, 2) / math.sqrt(6)).softmax(-1) @ x
+    torch.testing.assert_close(BareAttention()(x), expected)
+
+
+@pytest.mark.parametrize("title", CORPORA)
+def test_meanings_hang_on_the_cue_and_its_distance_is_right(title: str) -> None:
+    corpus = Corpus(CORPORA[title], [5, 9])
+    tokens, labels = corpus.draw(9, 200, 3)
+    assert tokens.shape == (200, corpus.length)
+    assert set(labels.tolist()) == set(range(len(corpus.meanings)))
+    words = {number: word for word, number in corpus.words.items()}
+    if title == "apple":
+        assert all(words[row[-1]] == "apple" and words[row[-10]] != "<pad>" for row in tokens.tolist())
+
+
+def test_layer_states_end_in_what_the_answer_reads() -> None:
+    for kind in ("lstm", "convolution"):
+        model = Reader(kind, VOCAB, CUES, 12, depth=2)
+        tokens = torch.randint(VOCAB, (3, 6))
+        torch.testing.assert_close(layer_states(model, tokens)[-1], model.features(model.tokens(tokens))[:, -1])
+        assert len(layer_states(model, tokens)) == 3
+
+
+def test_a_model_that_diverges_is_reported_and_stopped() -> None:
+    class Broken(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.w = nn.Parameter(torch.ones(1))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.stack([self.w * x[:, 0] * math.nan, x[:, 0] * 0.0], 1)
+
+    def draw(generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        return torch.ones(4, 1), torch.zeros(4, dtype=torch.long)
+
+    outcome = drill(Broken(), draw, steps=10, seed=1)
+    assert outcome.diverged
+    assert outcome.steps == 1
+
+
+def test_drill_learns_and_accuracy_measures_it() -> None:
+    model = nn.Linear(2, 2)
+
+    def draw(generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        x = torch.randn(64, 2, generator=generator)
+        return x, (x[:, 0] > 0).long()
+
+    assert accuracy(nn.Linear(2, 2).apply(lambda m: nn.init.zeros_(m.weight)), draw, seed=1) < 70
+    drill(model, draw, steps=200, seed=1, learning_rate=0.1)
+    assert accuracy(model, draw, seed=1) > 95
