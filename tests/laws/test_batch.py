@@ -65,9 +65,7 @@ def test_features_and_forced_logits(positions: str, norm: str, extra: int, seed:
 @pytest.mark.parametrize("name", NEW)
 @torch.no_grad()
 def test_features_and_forced_logits_of_every_model(name: str) -> None:
-    model = MODELS[name]()
-    for extra in (0, 3):
-        check_features_and_logits(model, extra)
+    check_features_and_logits(MODELS[name](), extra=3)
 
 
 def check_features_and_logits(model: TranslationModel, extra: int) -> None:
@@ -90,22 +88,28 @@ def test_search_alone_is_search_in_any_batch(
     options: dict[str, Any], positions: str, dtype: torch.dtype, ties: int
 ) -> None:
     """A random model has near ties, which the last bit of fp32 decides now and then; in float64 there is no excuse."""
-    check_search(small_model(positions=positions).to(dtype), options, ties)
+    check_search(small_model(positions=positions).to(dtype), options, [(ROWS, 0), (3, 5)], ties)
 
 
 @pytest.mark.parametrize("options", [SEARCHES[1], SEARCHES[3]], ids=str)
 @pytest.mark.parametrize("name", NEW)
 def test_search_with_every_model(options: dict[str, Any], name: str) -> None:
-    check_search(MODELS[name]().double(), options, 0)
+    check_search(MODELS[name]().double(), options, [(4, 5)], 0, rows=4)
 
 
-def check_search(model: TranslationModel, options: dict[str, Any], ties: int) -> None:
-    source, sizes = words(ROWS, LONGEST), lengths(ROWS, LONGEST)
-    alone = searched(model, source, sizes, [[row] for row in range(ROWS)], 0, **options)
-    for size, extra in [(ROWS, 0), (3, 5)]:
-        together = searched(model, source, sizes, batches(ROWS, size), extra, **options)
-        equal = [row for row in range(ROWS) if texts(together[row]) == texts(alone[row])]
-        assert len(equal) >= ROWS - ties
+def check_search(
+    model: TranslationModel,
+    options: dict[str, Any],
+    parts: list[tuple[int, int]],
+    ties: int,
+    rows: int = ROWS,
+) -> None:
+    source, sizes = words(rows, LONGEST), lengths(rows, LONGEST)
+    alone = searched(model, source, sizes, [[row] for row in range(rows)], 0, **options)
+    for size, extra in parts:
+        together = searched(model, source, sizes, batches(rows, size), extra, **options)
+        equal = [row for row in range(rows) if texts(together[row]) == texts(alone[row])]
+        assert len(equal) >= rows - ties
         for row in equal:
             for one, other in zip(together[row], alone[row], strict=True):
                 assert one.score == pytest.approx(other.score, abs=1e-4)
