@@ -7,13 +7,13 @@ import torch
 from torch import nn
 
 from jumok.lab.bottleneck import joined
-from jumok.lab.context import CORPORA, Corpus, layer_states
+from jumok.lab.context import CORPORA, Corpus
 from jumok.lab.drill import accuracy, drill
 from jumok.lab.gates import gates_of
 from jumok.lab.gradients import by_distance, cue_against_noise, cue_places, draw_cue, input_gradients
 from jumok.lab.memory import CUES, VOCAB, draw_recall, reach
 from jumok.lab.needs import PAIRS, VALUES, BareAttention, draw_dictionary, draw_order, draw_two
-from jumok.lab.price import exponent
+from jumok.lab.price import exponent, peak_bytes
 from jumok.lab.readers import KINDS, Kind, Reader, matched, nearest_width, parameters
 from jumok.lab.saturation import probe, run_states, scaled
 from jumok.nn.recurrent import RecurrentLayer
@@ -164,12 +164,20 @@ def test_meanings_hang_on_the_cue_and_its_distance_is_right(title: str) -> None:
         assert all(words[row[-1]] == "apple" and words[row[-10]] != "<pad>" for row in tokens.tolist())
 
 
-def test_layer_states_end_in_what_the_answer_reads() -> None:
-    for kind in ("lstm", "convolution"):
-        model = Reader(kind, VOCAB, CUES, 12, depth=2)
-        tokens = torch.randint(VOCAB, (3, 6))
-        torch.testing.assert_close(layer_states(model, tokens)[-1], model.features(model.tokens(tokens))[:, -1])
-        assert len(layer_states(model, tokens)) == 3
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_last_layer_is_what_the_answer_reads(kind: Kind) -> None:
+    model = Reader(kind, VOCAB, CUES, 12, depth=2)
+    tokens = torch.randint(VOCAB, (3, 6))
+    layers = model.layers(tokens)
+    assert len(layers) == 3
+    torch.testing.assert_close(model.answer(layers[-1][:, -1]), model(tokens))
+
+
+def test_the_memory_of_a_step_grows_with_its_length() -> None:
+    # explicit attention holds H x N x N weights, several times over: 4 x 512 x 512 floats are 4 MiB
+    short, long = (peak_bytes("attention, explicit", length) for length in (512, 2048))
+    assert short > 2 * 4 * 2**20
+    assert long > 6 * short, "4 times the length: 16 times the weights, 4 times everything else"
 
 
 def test_a_model_that_diverges_is_reported_and_stopped() -> None:

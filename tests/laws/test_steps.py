@@ -33,7 +33,7 @@ def test_several_tokens_at_once(name: str) -> None:
         walk.reorder()
 
 
-@pytest.mark.parametrize("name", NEW)
+@pytest.mark.parametrize("name", MODELS)
 @torch.no_grad()
 def test_two_decodings_do_not_touch_each_other(name: str) -> None:
     """State is an argument and a result, never inside the module."""

@@ -103,22 +103,6 @@ def test_compaction_frees_dead_slots() -> None:
 
 
 @torch.no_grad()
-def test_two_decodings_do_not_touch_each_other() -> None:
-    """State is an argument and a result, never inside the module."""
-    model = small_model()
-    one, two = Walk(model, 3, 2), Walk(model, 5, 3)
-    for _ in range(4):
-        one.step()
-        two.step(2)
-        one.reorder()
-        two.reorder()
-    one.step()
-    one.check()
-    two.step()
-    two.check()
-
-
-@torch.no_grad()
 def test_a_dead_beam_may_read_anything() -> None:
     """Search feeds ended beams whatever stands there; their sentences' other beams must not notice."""
     model = small_model()

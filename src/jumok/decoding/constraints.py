@@ -22,13 +22,13 @@ class Never:
     """Tokens that are no text: padding and begin."""
 
     def __init__(self, tokens: Sequence[int]) -> None:
-        self.tokens = torch.tensor(list(dict.fromkeys(tokens)))
+        self.tokens = list(dict.fromkeys(tokens))
 
     def __call__(
         self, logits: Float[Tensor, "B beams V"], written: Int[Tensor, "B beams t"], sentences: Int[Tensor, " B"]
     ) -> None:
-        self.tokens = self.tokens.to(logits.device)
-        logits.index_fill_(2, self.tokens, -torch.inf)
+        for token in self.tokens:  # a list as an index would be made a tensor at every step
+            logits[:, :, token] = -torch.inf
 
 
 class Lengths:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from jumok.lab.figures import canvas, curves
 from jumok.lab.finding import Finding, Setting
-from jumok.lab.rivals import rivals, test_pairs, where
+from jumok.lab.rivals import held_out_pairs, rivals, where
 from jumok.metrics.text import bleu_chrf
 
 TITLE = "The bottleneck"
@@ -19,7 +19,7 @@ def joined(lines: Sequence[str], count: int) -> list[str]:
 def run(setting: Setting) -> Finding:
     """1 to 6 test sentences joined into one; a model without attention has still the same one vector for them."""
     models = rivals(setting)
-    sources, references = test_pairs(setting)
+    sources, references = held_out_pairs(setting)
     counts = list(range(1, 7))
     limit: int = setting.pick(1000, 200)
     words: list[float] = []

@@ -54,7 +54,7 @@ EXPERIMENTS: dict[Name, tuple[str, Callable[[Setting], Finding]]] = {
 class LabData(Config):
     """The test sentences of the given runs."""
 
-    folder: str | None = Field(None, description="folder with the test files; empty: each run's own data folder")
+    folder: str | None = Field(None, description="folder with the test files; empty: that of the first run")
     test: str = Field("test_2016_flickr", description="name of the test files without the ending")
 
 

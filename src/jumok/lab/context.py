@@ -6,15 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from jumok.lab.drill import drill
 from jumok.lab.figures import canvas, curves
 from jumok.lab.finding import Finding, Setting
-from jumok.lab.readers import LABELS, Kind, Reader, RecurrentBody, matched
+from jumok.lab.readers import LABELS, Kind, Reader, matched
 from jumok.lab.saturation import probe
-from jumok.nn.mask import Mask
 
 TITLE = "Word in context"
 BUDGET = 60_000
@@ -87,30 +85,6 @@ CORPORA: dict[str, Callable[[int, random.Random], Example]] = {
 
 def _filler(words: Sequence[str], count: int, draw: random.Random) -> list[str]:
     return [draw.choice(words) for _ in range(count)]
-
-
-def layer_states(model: Reader, tokens: Tensor) -> list[Float[Tensor, "B D"]]:
-    """The state at the last word: of the embedding, then after each layer."""
-    x = model.tokens(tokens)
-    states = [x[:, -1]]
-    if isinstance(model.body, RecurrentBody):
-        for layer in model.body.stack.each():
-            x = layer(x)[0]
-            states.append(x[:, -1])
-        return states
-    blocks: nn.ModuleList = model.body.blocks  # type: ignore[assignment]
-    for count in range(1, len(blocks) + 1):
-        states.append(_after(model, tokens, count)[:, -1])
-    return states
-
-
-def _after(model: Reader, tokens: Tensor, count: int) -> Float[Tensor, "B N D"]:
-    """What the first `count` blocks of a Transformer or a convolution make of the tokens."""
-    x: Tensor = model.tokens(tokens)
-    blocks: nn.ModuleList = model.body.blocks  # type: ignore[assignment]
-    for block in blocks[:count]:
-        x = block(x, Mask(causal=True)) if model.kind == "transformer" else block(x)
-    return x
 
 
 class Corpus:
@@ -202,4 +176,4 @@ def _accuracies(model: Reader, corpus: Corpus, distances: list[int], seed: int) 
 @torch.no_grad()
 def _probed(model: Reader, corpus: Corpus, distance: int, seed: int) -> list[float]:
     tokens, labels = corpus.draw(distance, 2000, 2**31 + 1 + seed)
-    return [probe(states, labels, len(corpus.meanings)) for states in layer_states(model, tokens)]
+    return [probe(states[:, -1], labels, len(corpus.meanings)) for states in model.layers(tokens)]

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from jumok.lab.figures import canvas
 from jumok.lab.finding import Finding, Setting, Table
 from jumok.lab.rivals import Rival, corpus, generated_rivals
 from jumok.tasks.translate_predict import Translator
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 TITLE = "Where they look"
 SENTENCE = "five past three in the afternoon on the twentieth of November, 2026"
@@ -91,7 +95,7 @@ def run(setting: Setting) -> Finding:
     )
 
 
-def _draw(axis, rival: Rival, layer: str) -> None:  # type: ignore[no-untyped-def]
+def _draw(axis: "Axes", rival: Rival, layer: str) -> None:
     view = rival.translator.attention(SENTENCE)
     weights = average([view.maps[layer]])
     axis.imshow(weights, aspect="auto", cmap="magma", vmin=0, vmax=float(np.max(weights)))

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from jumok.lab.drill import accuracy, drill
+from jumok.lab.drill import Draw, accuracy, drill
 from jumok.lab.figures import PALETTE, canvas, curves
 from jumok.lab.finding import Finding, Setting
 from jumok.lab.readers import parameters
@@ -117,10 +117,11 @@ def run(setting: Setting) -> Finding:
     depths: list[int] = setting.pick([1, 2, 4, 8, 16], [1, 4, 8])
     vocab = PAIRS + KEYS
 
-    def score(draw, classes: int, seed: int, **options) -> float:  # type: ignore[no-untyped-def]
+    def score(draw: Draw, classes: int, seed: int, **options: Any) -> float:
         torch.manual_seed(seed)
         model = Lookup(vocab, classes, **options)
-        sizes.add(parameters(model)) if "heads" in options else None
+        if "heads" in options:
+            sizes.add(parameters(model))
         drill(model, draw, steps=steps, seed=seed, learning_rate=2e-3)
         return accuracy(model, draw, seed=seed, batches=16)
 

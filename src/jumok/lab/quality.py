@@ -2,7 +2,7 @@
 
 from jumok.lab.figures import PALETTE, canvas
 from jumok.lab.finding import Finding, Setting, Table
-from jumok.lab.rivals import Rival, rivals, test_pairs, where
+from jumok.lab.rivals import Rival, held_out_pairs, rivals, where
 from jumok.metrics.text import Comparison, paired_bootstrap
 from jumok.models.transformer import TransformerConfig
 from jumok.tasks.translate_evaluate import Evaluation, evaluate
@@ -19,7 +19,7 @@ def champion(models: list[Rival]) -> Rival:
 def run(setting: Setting) -> Finding:
     """BLEU and chrF of every model on the same sentences, each against the Transformer."""
     models = rivals(setting)
-    sources, references = test_pairs(setting)
+    sources, references = held_out_pairs(setting)
     best = champion(models)
     scored: dict[str, Evaluation] = {}
     for rival in models:

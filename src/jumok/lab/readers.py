@@ -30,15 +30,18 @@ HEADS = 4
 
 
 class RecurrentBody(nn.Module):
-    """``(B, N, D) -> (B, N, D)``, each output from the inputs up to its own."""
+    """Recurrent layers: each output from the inputs up to its own."""
 
     def __init__(self, stack: RecurrentStack) -> None:
         super().__init__()
         self.stack = stack
 
-    def forward(self, x: Float[Tensor, "B N D"]) -> Float[Tensor, "B N D"]:
-        features: Tensor = self.stack(x)[0]
-        return features
+    def layers(self, x: Float[Tensor, "B N D"]) -> list[Float[Tensor, "B N D"]]:
+        outputs = []
+        for layer in self.stack.each():
+            x = layer(x)[0]
+            outputs.append(x)
+        return outputs
 
 
 class AttentionBody(nn.Module):
@@ -49,12 +52,12 @@ class AttentionBody(nn.Module):
         self.blocks = nn.ModuleList([EncoderBlock(dim, heads, 2 * dim, dropout=0.0, norm=norm) for _ in range(depth)])
         self.norm = nn.LayerNorm(dim) if norm == "pre" else nn.Identity()
 
-    def forward(self, x: Float[Tensor, "B N D"]) -> Float[Tensor, "B N D"]:
-        mask = Mask(causal=True)
+    def layers(self, x: Float[Tensor, "B N D"]) -> list[Float[Tensor, "B N D"]]:
+        mask, outputs = Mask(causal=True), []
         for block in self.blocks:
             x = block(x, mask)
-        x = self.norm(x)
-        return x
+            outputs.append(x)
+        return [*outputs[:-1], self.norm(outputs[-1])]
 
 
 class ConvolutionBody(nn.Module):
@@ -66,10 +69,12 @@ class ConvolutionBody(nn.Module):
             [ConvolutionBlock(dim, 3, 2**number, gate="glu", causal=True, dropout=0.0) for number in range(depth)]
         )
 
-    def forward(self, x: Float[Tensor, "B N D"]) -> Float[Tensor, "B N D"]:
+    def layers(self, x: Float[Tensor, "B N D"]) -> list[Float[Tensor, "B N D"]]:
+        outputs = []
         for block in self.blocks:
             x = block(x)
-        return x
+            outputs.append(x)
+        return outputs
 
 
 class Reader(nn.Module):
@@ -92,7 +97,7 @@ class Reader(nn.Module):
         attention = kind == "transformer"
         enters = positions_module(positions, dim, 1024) if attention else NoPositions(dim)
         self.tokens = TokenInput(TokenEmbedding(vocab, dim), enters, 0.0)
-        self.body: nn.Module
+        self.body: RecurrentBody | AttentionBody | ConvolutionBody
         if kind == "transformer":
             self.body = AttentionBody(dim, depth, heads, norm)
         elif kind == "convolution":
@@ -103,8 +108,12 @@ class Reader(nn.Module):
 
     def features(self, x: Float[Tensor, "B N D"]) -> Float[Tensor, "B N D"]:
         """What stands at each place after reading the embedded tokens up to it."""
-        features: Tensor = self.body(x)
-        return features
+        return self.body.layers(x)[-1]
+
+    def layers(self, tokens: Int[Tensor, "B N"]) -> list[Float[Tensor, "B N D"]]:
+        """The embedded tokens, and the outputs of each layer."""
+        x = self.tokens(tokens)
+        return [x, *self.body.layers(x)]
 
     def forward(self, tokens: Int[Tensor, "B N"]) -> Float[Tensor, "B C"]:
         answer: Tensor = self.answer(self.features(self.tokens(tokens))[:, -1])

@@ -1,5 +1,7 @@
 """5. Recency: which words of the source the one context vector still holds."""
 
+from typing import Any
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -13,7 +15,7 @@ from jumok.models.seq2seq import Seq2Seq, Seq2SeqConfig
 TITLE = "Recency"
 WORDS, FIRST, BEGIN = 12, 4, 1
 VOCAB = FIRST + WORDS
-READINGS: dict[str, dict[str, object]] = {
+READINGS: dict[str, dict[str, Any]] = {
     "forward": {"directions": 1, "reverse_source": False},
     "reversed": {"directions": 1, "reverse_source": True},
     "two directions": {"directions": 2, "reverse_source": False},
@@ -54,8 +56,14 @@ def run(setting: Setting) -> Finding:
         setting.say(f"recency: {name}")
         for seed in setting.seeds:
             torch.manual_seed(seed)
-            sizes = {"source_vocab": VOCAB, "target_vocab": VOCAB, "dim": dim, "dropout": 0.0, "decoder": "summary"}
-            model = Seq2Seq(Seq2SeqConfig(**sizes, **options))  # type: ignore[arg-type]
+            sizes: dict[str, Any] = {
+                "source_vocab": VOCAB,
+                "target_vocab": VOCAB,
+                "dim": dim,
+                "dropout": 0.0,
+                "decoder": "summary",
+            }
+            model = Seq2Seq(Seq2SeqConfig(**sizes, **options))
             drill(Copying(model), draw, steps=steps, seed=seed)
             words = torch.randint(FIRST, VOCAB, (4000, length), generator=torch.Generator().manual_seed(2**32 + seed))
             with torch.no_grad():

@@ -67,7 +67,7 @@ def rivals(setting: Setting) -> list[Rival]:
     return generated_rivals(setting)
 
 
-def test_pairs(setting: Setting) -> tuple[list[str], list[str]]:
+def held_out_pairs(setting: Setting) -> tuple[list[str], list[str]]:
     """Sentences that none of `rivals` saw in training, and their translations."""
     if setting.runs:
         return list(setting.test[0]), list(setting.test[1])

@@ -1,6 +1,7 @@
 """3. Saturation and divergence: what a recurrent state does over time, and what is left in it of the first word."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float, Int
@@ -12,6 +13,9 @@ from jumok.lab.finding import Finding, Setting
 from jumok.lab.memory import BUDGET, CUES, VOCAB, draw_recall
 from jumok.lab.readers import LABELS, Kind, Reader, RecurrentBody, matched
 from jumok.nn.recurrent import Cell, RecurrentLayer
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 TITLE = "Saturation and divergence"
 SATURATED = 2.0  # tanh(2) = 0.96: its slope there is 0.07
@@ -51,7 +55,7 @@ def probe(states: Float[Tensor, "B D"], labels: Int[Tensor, " B"], classes: int,
 
 def run(setting: Setting) -> Finding:
     """Histograms of a trained tanh cell, growth of ReLU and GELU cells, and a probe of the first token."""
-    figures, data = {}, {}
+    figures = {}
     steps = setting.pick(300, 120)
     distance = setting.pick(40, 20)
     torch.manual_seed(setting.seeds[0])
@@ -84,7 +88,7 @@ def _recall(distance: int) -> Callable[[torch.Generator], tuple[Tensor, Tensor]]
     return lambda generator: draw_recall(distance, 32, generator)
 
 
-def _saturation(setting: Setting, distance: int, steps: int):  # type: ignore[no-untyped-def]
+def _saturation(setting: Setting, distance: int, steps: int) -> "tuple[dict[str, float], Figure]":
     model = matched("tanh", VOCAB, CUES, BUDGET)
     tokens, _ = draw_recall(distance, 256, torch.Generator().manual_seed(7))
     figure, axes = canvas(1, 2, width=11, sharey=True)
@@ -95,7 +99,6 @@ def _saturation(setting: Setting, distance: int, steps: int):  # type: ignore[no
         with torch.no_grad():
             inputs, _ = run_states(_layer(model), model.tokens(tokens))
         shares[when] = 100.0 * float((inputs.abs() > SATURATED).double().mean())
-        edges = torch.linspace(-6, 6, 61)
         density = torch.stack([torch.histc(inputs[:, t], 60, -6, 6) for t in range(inputs.shape[1])], 1)
         axis.imshow(
             density / density.sum(0), origin="lower", aspect="auto", extent=(0, inputs.shape[1], -6, 6), cmap="viridis"
@@ -105,11 +108,10 @@ def _saturation(setting: Setting, distance: int, steps: int):  # type: ignore[no
         axis.axhline(-SATURATED, color="white", linewidth=0.8, linestyle=":")
         axis.set(xlabel="step", title=f"{when} training: {shares[when]:.0f} % saturated")
     axes[0].set_ylabel("pre-activation of tanh")
-    del edges
     return shares, figure
 
 
-def _divergence(setting: Setting):  # type: ignore[no-untyped-def]
+def _divergence(setting: Setting) -> "tuple[dict[str, Any], Figure]":
     length = setting.pick(100, 60)
     radii = (0.8, 1.0, 1.2, 1.5)
     norms: dict[str, list[float]] = {}
@@ -130,7 +132,7 @@ def _divergence(setting: Setting):  # type: ignore[no-untyped-def]
     return {"steps": length, "norms": norms}, figure
 
 
-def _first_word(setting: Setting, distance: int, steps: int):  # type: ignore[no-untyped-def]
+def _first_word(setting: Setting, distance: int, steps: int) -> "tuple[dict[str, Any], Figure]":
     kinds: list[Kind] = ["tanh", "relu", "lstm", "gru"]
     places = sorted({1, 2, 5, 10, 15, 20, 30, 40, distance} & set(range(1, distance + 1)))
     found: dict[str, list[list[float]]] = {}

@@ -84,8 +84,9 @@ class ConvolutionBlock(nn.Module):
 class MultiStepAttention(nn.Module):
     """One layer's attention of ConvS2S (Gehring et al. 2017, section 3.3), one head.
 
-    ``d_i = W h_i + b + g_i``, ``a_ij = softmax_j(d_i . z_j)``, ``c_i = sum_j a_ij (z_j + e_j)``: the token embedding
-    ``g`` joins the query, the source embedding ``e`` the values. The context is projected back and added to ``h``.
+    ``d_i = W h_i + b + g_i``, ``a_ij = softmax_j(d_i . z_j / sqrt(D))``, ``c_i = sum_j a_ij (z_j + e_j)``: the token
+    embedding ``g`` joins the query, the source embedding ``e`` the values; the paper does not scale the scores. The
+    context is projected back and added to ``h``.
     """
 
     def __init__(self, dim: int, dropout: float = 0.0) -> None:

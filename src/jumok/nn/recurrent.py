@@ -148,7 +148,8 @@ class RecurrentLayer(nn.Module):
             return lstm_step(projected, recurrent, state)
         if self.cell == "gru":
             return gru_step(projected, recurrent, state)
-        return plain_step(self.cell, projected, recurrent)
+        # fp32 under autocast, as the gated cells' states are by themselves
+        return plain_step(self.cell, projected, recurrent).to(state.dtype)
 
     def _to_kernel(self, state: Tensor) -> Tensor | tuple[Tensor, ...]:
         parts = state.view(*state.shape[:2], self.directions, -1).transpose(1, 2).contiguous()

@@ -122,7 +122,10 @@ class SummaryDecoder(RecurrentDecoder):
 
 
 class Maxout(nn.Module):
-    """``t = max`` of pairs of ``U s + V y + C c`` (Bahdanau et al. 2015, appendix A.2.2; Goodfellow et al. 2013)."""
+    """``t = max`` of pairs of ``U s + V y + C c`` (Bahdanau et al. 2015, appendix A.2.2; Goodfellow et al. 2013).
+
+    Read from the state after the step; the appendix prints the one before it.
+    """
 
     def __init__(self, dim: int, embedding_dim: int, memory_dim: int, pieces: int = 2) -> None:
         super().__init__()
