@@ -1,5 +1,6 @@
 """Numbers that search needs of logits: log-partition, the best tokens, a draw, the length penalty."""
 
+import math
 from typing import TypeVar
 
 import torch
@@ -18,10 +19,17 @@ def length_penalty(length: N, alpha: float) -> N:
 
 
 def log_partition(logits: Float[Tensor, "B beams V"]) -> Float[Tensor, "B beams"]:
-    """``log sum_v exp(logit_v)`` in fp32, a few rows at a time so that the passes stay in the cache."""
+    """``log sum_v exp(logit_v)`` in fp32, a few rows at a time so that the passes stay in the cache.
+
+    As ``max + ln 2 log2 sum 2^((logit - max) / ln 2)``: on a CPU powers of two take a third of the time of `exp`.
+    """
     flat = logits.flatten(0, 1)
     size = ROWS if flat.device.type == "cpu" else flat.shape[0]
-    parts = [part.float().logsumexp(-1) for part in torch.split(flat, size)]
+    parts = []
+    for part in torch.split(flat, size):
+        largest = part.amax(-1, keepdim=True).float()
+        powers = (part - largest).mul_(1 / math.log(2)).exp2_()
+        parts.append(powers.sum(-1).log_().add_(largest[:, 0]))
     return torch.cat(parts).view(logits.shape[:2])
 
 
@@ -33,18 +41,20 @@ def top_tokens(
     The `count` largest elements lie in the `count` blocks with the largest maxima: look for the blocks first.
     """
     vocab = logits.shape[-1]
-    whole = vocab // BLOCK * BLOCK
-    if whole // BLOCK <= count:
+    number = vocab // BLOCK
+    if number <= count:
         return logits.topk(min(count, vocab), dim=-1)
-    blocks = logits[..., :whole].reshape(*logits.shape[:2], -1, BLOCK)
+    flat = logits.flatten(0, 1)
+    blocks = flat[:, : number * BLOCK].unfold(1, BLOCK, BLOCK)
     chosen = blocks.amax(-1).topk(count, dim=-1, sorted=False).indices
-    inside = blocks.gather(2, chosen[..., None].expand(-1, -1, -1, BLOCK)).flatten(2)
-    tokens = (chosen[..., None] * BLOCK + torch.arange(BLOCK, device=logits.device)).flatten(2)
-    if whole < vocab:
-        rest = torch.arange(whole, vocab, device=logits.device).expand(*logits.shape[:2], -1)
-        inside, tokens = torch.cat([inside, logits[..., whole:]], -1), torch.cat([tokens, rest], -1)
-    best = inside.topk(count, dim=-1)
-    return best.values, tokens.gather(2, best.indices)
+    rows = torch.arange(flat.shape[0], device=flat.device)[:, None]
+    inside = blocks[rows, chosen].flatten(1)
+    if number * BLOCK < vocab:  # the rest of the vocabulary is one more block, always looked at
+        inside = torch.cat([inside, flat[:, number * BLOCK :]], 1)
+        chosen = torch.nn.functional.pad(chosen, (0, 1), value=number)
+    best, place = inside.topk(count, dim=-1)
+    tokens = chosen.gather(1, place // BLOCK) * BLOCK + place % BLOCK
+    return best.view(*logits.shape[:2], count), tokens.view(*logits.shape[:2], count)
 
 
 def draw(
