@@ -13,7 +13,6 @@ PLACES = 4099  # histories share places by a hash; a collision does no harm
 @dataclass
 class TableState:
     sentences: Tensor  # (B,) which rows of the table
-    beams: int
     place: Tensor  # (B, beams) the hash of each beam's history
 
     def reorder(self, parents: Tensor) -> None:
@@ -38,12 +37,12 @@ class TableModel:
         self.steps = 0
 
     def begin(self, encoded: Tensor, beams: int, max_len: int) -> TableState:
-        return TableState(encoded, beams, torch.zeros(len(encoded), beams, dtype=torch.long))
+        return TableState(encoded, torch.zeros(len(encoded), beams, dtype=torch.long))
 
     def step(self, tokens: Tensor, state: TableState) -> tuple[Tensor, TableState]:
         self.steps += 1
-        assert tokens.shape[0] == len(state.sentences) * state.beams
-        for column in tokens.unflatten(0, (-1, state.beams)).unbind(2):
+        assert tokens.shape[0] == state.place.numel()
+        for column in tokens.view(*state.place.shape, -1).unbind(2):
             state.place = self._next(state.place, column)
         return self.logits[state.sentences[:, None], state.place].flatten(0, 1), state
 

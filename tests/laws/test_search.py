@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tests.decoding.run import run
 from tests.decoding.table import BEGIN, END, FIRST, PAD, Mean, TableModel, penalty, repeats
@@ -220,8 +220,9 @@ def test_a_sure_model_is_not_cut_off(beam: int, longest: int, seed: int) -> None
     torch.manual_seed(seed)
     model = TableModel(7, 1, 0.3, end=2.0)
     text = tuple(torch.randint(FIRST, model.vocab, (longest,)).tolist())
-    place = torch.tensor(0)
-    for token, following in zip((BEGIN, *text), (*text, END), strict=True):
-        place = model._next(place, torch.tensor(token))
-        model.logits[0, place, following] = 14.0
+    places = [torch.tensor(0)]
+    for token in (BEGIN, *text):
+        places.append(model._next(places[-1], torch.tensor(token)))
+    assume(len(set(map(int, places[1:]))) == longest + 1)  # two histories at one place: two sure words there
+    model.logits[0, places[1:], [*text, END]] = 14.0
     assert tuple(run(model, [longest + 3], beam=beam)[0][0].tokens) == text

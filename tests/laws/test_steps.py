@@ -23,6 +23,17 @@ def test_beams_follow_their_parents_and_sentences_are_dropped(name: str, beams: 
     assert len(walk.read) == 1
 
 
+@pytest.mark.parametrize("name", MODELS)
+@torch.no_grad()
+def test_a_search_widens_from_one_beam(name: str) -> None:
+    walk = Walk(MODELS[name](), 3, 1)
+    for beams in (2, 5, 5):
+        walk.step(2 if beams == 5 else 1)
+        walk.reorder(beams)
+    walk.step()
+    walk.check()
+
+
 @pytest.mark.parametrize("name", NEW)
 @torch.no_grad()
 def test_several_tokens_at_once(name: str) -> None:

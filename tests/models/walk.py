@@ -24,9 +24,10 @@ class Walk:
         self.logits, self.state = self.model.step(new.flatten(0, 1), self.state)
         self.read = torch.cat([self.read, new], dim=2)
 
-    def reorder(self) -> None:
+    def reorder(self, beams: int | None = None) -> None:
         sentences, _, length = self.read.shape
-        parents = torch.randint(self.beams, (sentences, self.beams))
+        parents = torch.randint(self.beams, (sentences, beams or self.beams))
+        self.beams = parents.shape[1]
         self.state.reorder(parents)
         self.read = self.read.gather(1, parents[:, :, None].expand(-1, -1, length))
 

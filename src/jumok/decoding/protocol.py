@@ -14,7 +14,7 @@ class Decoder(Protocol):
     """Anything that writes tokens: ``begin`` gives a state, ``step`` reads ``(B * beams, n)`` tokens.
 
     ``step`` returns the logits ``(B * beams, V)`` of the token after the last one, and the state. The state follows
-    the search by ``reorder(parents (B, beams))`` and ``keep(sentences)``.
+    the search by ``reorder(parents (B, beams))``, of as many beams as there shall be, and ``keep(sentences)``.
     """
 
     def begin(self, encoded: Any, beams: int, max_len: int) -> Any: ...

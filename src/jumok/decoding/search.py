@@ -98,16 +98,15 @@ def _beam(
     beams, alpha, device = options.beam, options.length_penalty, maximum.device
     wanted, longest = min(options.n_best, beams), int(maximum.max())
     finished: list[list[Hypothesis]] = [[] for _ in maximum]
-    state = decoder.begin(encoded, beams, longest + 1)
+    # one beam reads the begin token; the first reorder spreads it
+    state = decoder.begin(encoded, 1, longest + 1)
     sentences = torch.arange(len(maximum), device=device)
-    written = torch.empty(len(maximum), beams, 0, dtype=torch.long, device=device)
-    # all beams start alike: only the first may continue, or each output would be found `beams` times
-    scores = torch.full((len(maximum), beams), -torch.inf, device=device)
-    scores[:, 0] = 0.0
-    tokens = torch.full((len(maximum) * beams, 1), begin, dtype=torch.long, device=device)
+    written = torch.empty(len(maximum), 1, 0, dtype=torch.long, device=device)
+    scores = torch.zeros(len(maximum), 1, device=device)
+    tokens = torch.full((len(maximum), 1), begin, dtype=torch.long, device=device)
     for length in range(longest + 1):
         logits, state = decoder.step(tokens, state)
-        logits = logits.view(-1, beams, logits.shape[-1])
+        logits = logits.view(*scores.shape, -1)
         log_z = log_partition(logits)  # before the constraints: what is forbidden keeps its probability
         for constraint in constraints:
             constraint(logits, written, sentences)
@@ -213,5 +212,5 @@ def _uniforms(options: SearchOptions, numbers: Sequence[int], steps: int, device
     return torch.stack(rows).to(device)
 
 
-def _rows(written: Int[Tensor, "B beams t"], parents: Int[Tensor, "B beams"]) -> Int[Tensor, "B beams t"]:
+def _rows(written: Int[Tensor, "B beams t"], parents: Int[Tensor, "B next"]) -> Int[Tensor, "B next t"]:
     return written.gather(1, parents[:, :, None].expand(-1, -1, written.shape[2]))

@@ -33,7 +33,7 @@ class State(Protocol):
     """The state of decoding `B` sentences with some beams each: an argument and a result, never inside a module."""
 
     def reorder(self, parents: Int[Tensor, "B beams"]) -> None:
-        """Beam ``i`` of each sentence continues what beam ``parents[:, i]`` was."""
+        """Beam ``i`` of each sentence continues what beam ``parents[:, i]`` was; the number of beams may change."""
         ...
 
     def keep(self, sentences: Int[Tensor, " kept"]) -> None:
@@ -93,12 +93,16 @@ class PooledBeams:
 
     def __init__(self, memory: list[KeyValue], memory_mask: Mask, beams: int) -> None:
         sentences, device = memory[0].keys.shape[0], memory[0].keys.device
-        self.beams, self.step, self.slots = beams, 0, 0
+        self.step, self.slots = 0, 0
         self.memory, self.memory_mask = [laid_out(part) for part in memory], memory_mask
         self.pools = [Pool() for _ in memory]
         self.ancestry: Bool[Tensor, "B beams room"] = torch.zeros(sentences, beams, 0, dtype=torch.bool, device=device)
         self._compacted = 0
-        self._own: dict[int, Bool[Tensor, "queries slots"]] = {}
+        self._own: dict[tuple[int, int], Bool[Tensor, "queries slots"]] = {}
+
+    @property
+    def beams(self) -> int:
+        return self.ancestry.shape[1]
 
     def layers(self, new: int) -> list["LayerCache"]:
         """What each layer sees while `new` tokens a beam are read."""
@@ -139,11 +143,12 @@ class PooledBeams:
 
     def _own_block(self, new: int) -> Bool[Tensor, "queries slots"]:
         """Which of the ``beams * new`` new tokens sees which: the earlier ones of its own beam, and itself."""
-        if new not in self._own:
+        size = (self.beams, new)
+        if size not in self._own:
             beams = torch.eye(self.beams, dtype=torch.bool, device=self.ancestry.device)
             causal = torch.ones(new, new, dtype=torch.bool, device=self.ancestry.device).tril()
-            self._own[new] = torch.kron(beams, causal)
-        return self._own[new]
+            self._own[size] = torch.kron(beams, causal)
+        return self._own[size]
 
     def _compact(self) -> None:
         """Drop the slots that no beam descends from; most of a long search is such dead ends."""
