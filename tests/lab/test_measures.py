@@ -1,13 +1,15 @@
 """The laboratory's measuring code on cases whose answer is known by hand."""
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
+from jumok.errors import UserError
 from jumok.lab.bottleneck import joined
-from jumok.lab.context import CORPORA, Corpus
+from jumok.lab.context import CORPORA, Generated, Given, own_sentences
 from jumok.lab.drill import accuracy, drill
 from jumok.lab.gates import gates_of
 from jumok.lab.gradients import by_distance, cue_against_noise, cue_places, draw_cue, input_gradients
@@ -105,8 +107,8 @@ def test_states_step_by_step_are_the_layer_s() -> None:
 def test_the_probe_reads_what_is_there_and_nothing_else() -> None:
     labels = torch.randint(4, (2000,))
     mixed = nn.functional.one_hot(labels, 4).float() @ torch.randn(4, 9) + 0.05 * torch.randn(2000, 9)
-    assert probe(mixed, labels, 4) > 99
-    assert probe(torch.randn(2000, 9), labels, 4) == pytest.approx(25, abs=6)
+    assert probe(mixed, labels, 4, 1000) > 99
+    assert probe(torch.randn(2000, 9), labels, 4, 1000) == pytest.approx(25, abs=6)
 
 
 def test_gates_are_those_that_move_the_state() -> None:
@@ -155,13 +157,60 @@ def test_bare_attention_is_the_formula() -> None:
 
 @pytest.mark.parametrize("title", CORPORA)
 def test_meanings_hang_on_the_cue_and_its_distance_is_right(title: str) -> None:
-    corpus = Corpus(CORPORA[title], [5, 9])
-    tokens, labels = corpus.draw(9, 200, 3)
+    corpus = Generated(CORPORA[title], [5, 9])
+    tokens, labels = corpus.held_out(9, 3, 200)
     assert tokens.shape == (200, corpus.length)
     assert set(labels.tolist()) == set(range(len(corpus.meanings)))
     words = {number: word for word, number in corpus.words.items()}
     if title == "apple":
         assert all(words[row[-1]] == "apple" and words[row[-10]] != "<pad>" for row in tokens.tolist())
+
+
+def own(path: Path, lines: list[str]) -> Path:
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def test_a_persons_own_sentences_are_a_corpus(tmp_path: Path) -> None:
+    fillers = ["어제", "다시", "많이", "조금", "함께"]
+    lines = [
+        f"{cue} {' '.join(fillers[:count])} 썼다.\t썼다\t{meaning}\t{cue}"
+        for cue, meaning in (("돈을", "spend"), ("모자를", "wear"))
+        for count in range(1, 6)
+    ]
+    examples = own_sentences(own(tmp_path / "own.tsv", [*(lines * 5), ""]))
+    assert len(examples) == 50
+    assert {example.distance for example in examples} == {2, 3, 4, 5, 6}
+    corpus = Given(examples)
+    assert len(corpus.learnt) == 40
+    assert sum(len(corpus.held_out(distance, 1)[1]) for distance in corpus.distances) == 10
+    tokens, labels = corpus.draw(64, 3)
+    cues = (tokens == corpus.words["돈을"]).any(1)
+    assert torch.equal(cues, labels == corpus.meanings["spend"])
+    tokens, labels, fitted = corpus.for_probes(1)
+    assert (len(tokens), fitted) == (50, 40)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("나는 밥을 먹었다\t썼다\tspend\t밥을", "line 41: the word “썼다” is not in the sentence “나는 밥을 먹었다”"),
+        ("돈을 썼다\t썼다\tspend\t모자를", "line 41: the cue “모자를” is not in the sentence"),
+        ("돈을 썼다\t썼다\tspend", "line 41: write four columns"),
+        ("돈을 썼다\t썼다\t\t돈을", "line 41: write four columns"),
+    ],
+)
+def test_a_sentence_without_its_word_is_named(tmp_path: Path, line: str, message: str) -> None:
+    path = own(tmp_path / "own.tsv", ["돈을 썼다\t썼다\tspend\t돈을"] * 40 + [line])
+    with pytest.raises(UserError, match=message):
+        own_sentences(path)
+
+
+def test_too_few_sentences_or_meanings_are_refused(tmp_path: Path) -> None:
+    for count in (39, 40):
+        path = own(tmp_path / "own.tsv", ["돈을 썼다\t썼다\tspend\t돈을"] * count)
+        with pytest.raises(UserError, match=f"{count} sentences with 1 meanings; give at least 40 sentences and 2"):
+            own_sentences(path)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from jumok.lab.figures import canvas, curves
 from jumok.lab.finding import Finding, Setting
-from jumok.lab.rivals import held_out_pairs, rivals, where
+from jumok.lab.rivals import Rival, held_out_pairs, rivals, where
 from jumok.metrics.text import bleu_chrf
 
 TITLE = "The bottleneck"
@@ -14,6 +14,12 @@ MOST_WORDS = 100
 def joined(lines: Sequence[str], count: int) -> list[str]:
     """Each `count` neighbouring lines as one; what is left over at the end is dropped."""
     return [" ".join(lines[start : start + count]) for start in range(0, len(lines) - count + 1, count)]
+
+
+def _fits(source: str, models: Sequence[Rival]) -> bool:
+    """Whether every model can read the whole of it."""
+    translators = [rival.translator for rival in models]
+    return all(len(each.tokenizers.source.encode(source)) <= each.max_len for each in translators)
 
 
 def run(setting: Setting) -> Finding:
@@ -27,8 +33,11 @@ def run(setting: Setting) -> Finding:
     dropped = 0
     for count in counts:
         pairs = list(zip(joined(sources[:limit], count), joined(references[:limit], count), strict=True))
-        short = [pair for pair in pairs if len(pair[0].split()) <= MOST_WORDS]
+        short = [pair for pair in pairs if len(pair[0].split()) <= MOST_WORDS and _fits(pair[0], models)]
         dropped += len(pairs) - len(short)
+        if not short:
+            counts = counts[: count - 1]
+            break
         words.append(sum(len(source.split()) for source, _ in short) / len(short))
         for rival in models:
             setting.say(f"bottleneck: {rival.name}, {count} sentences")
@@ -45,7 +54,7 @@ def run(setting: Setting) -> Finding:
         + ", ".join(f"{name} {value:.0f} %" for name, value in kept.items())
         + ".",
         how=f"{where(setting)}; neighbouring sentences joined, greedy search, one run of each "
-        f"model; {dropped} of more than {MOST_WORDS} words dropped.",
+        f"model; {dropped} of more than {MOST_WORDS} words, or longer than a model can read, dropped.",
         data={"sentences": counts, "words": words, "bleu": {name: values[0] for name, values in found.items()}},
         figures={"bottleneck": figure},
     )

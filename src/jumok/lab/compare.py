@@ -52,10 +52,13 @@ EXPERIMENTS: dict[Name, tuple[str, Callable[[Setting], Finding]]] = {
 
 
 class LabData(Config):
-    """The test sentences of the given runs."""
+    """Sentences: those that score the given runs, and a person's own."""
 
     folder: str | None = Field(None, description="folder with the test files; empty: that of the first run")
     test: str = Field("test_2016_flickr", description="name of the test files without the ending")
+    sentences: str | None = Field(
+        None, description="your own for words in context: lines of sentence, word, meaning and cue, tabs between"
+    )
 
 
 class CompareRecipe(Config):
@@ -64,7 +67,7 @@ class CompareRecipe(Config):
     task: Literal["compare"] = Field("compare", description="the job")
     run: str = Field(description="the folder to write report.html, figures/ and results.json to")
     runs: str = Field("", description="trained translators, RUN,RUN,...; empty: small ones are trained here")
-    data: LabData = Field(default_factory=lambda: LabData.model_validate({}), description="their test sentences")
+    data: LabData = Field(default_factory=lambda: LabData.model_validate({}), description="sentences")
     experiments: list[Name] = Field(default_factory=lambda: list(EXPERIMENTS), description="which, in which order")
     seeds: list[int] = Field(default_factory=lambda: [1, 2, 3], min_length=1, description="one repetition each")
     quick: bool = Field(False, description="small versions of all, with the same shapes")
@@ -78,10 +81,13 @@ def compare(recipe: CompareRecipe, say: Callable[[str], None] = print) -> Path:
     """
     folder = Path(recipe.run)
     runs, test = _given(recipe)
+    sentences = context.own_sentences(recipe.data.sentences) if recipe.data.sentences else ()
     figures = folder / "figures"
     _prepare(figures)
     seeds = recipe.seeds[:2] if recipe.quick else recipe.seeds
-    setting = Setting(quick=recipe.quick, seeds=seeds, folder=folder, runs=runs, test=test, say=say)
+    setting = Setting(
+        quick=recipe.quick, seeds=seeds, folder=folder, runs=runs, test=test, sentences=sentences, say=say
+    )
     asked = {"quick": recipe.quick, "seeds": list(seeds), "runs": recipe.runs, "data": recipe.data.model_dump()}
     results = _finished(folder / "results.json", asked)
     for name in recipe.experiments:

@@ -1,13 +1,21 @@
-"""11. Word in context: what an ambiguous word means, and whom a pronoun names, when the cue stands d words away."""
+"""11. Word in context: what an ambiguous word means, and whom a pronoun names, when the cue stands d words away.
+
+A person's own sentences are one more corpus: `own_sentences` reads them.
+"""
 
 import math
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from jumok.data.text import read_lines
+from jumok.errors import UserError
 from jumok.lab.drill import drill
 from jumok.lab.figures import canvas, curves
 from jumok.lab.finding import Finding, Setting
@@ -38,7 +46,7 @@ NEEDS, TASTES = ("hungry", "tired", "greedy"), ("tasty", "fresh", "sweet")
 
 @dataclass(frozen=True)
 class Example:
-    """A sentence in words whose last word is to be understood, what it means, and how far away the cue stands."""
+    """A sentence in words, what is to be understood at its end, and how far the cue stands from the word it decides."""
 
     words: list[str]
     meaning: str
@@ -87,22 +95,108 @@ def _filler(words: Sequence[str], count: int, draw: random.Random) -> list[str]:
     return [draw.choice(words) for _ in range(count)]
 
 
-class Corpus:
-    """One kind of sentence as tokens: `length` of them, padded in front with a word that says nothing."""
+FEWEST = 40  # sentences of one's own: a fifth is kept aside to score on
+GROUPS = 4  # distances of one's own sentences are put together into so many
 
-    def __init__(self, make: Callable[[int, random.Random], Example], distances: list[int]) -> None:
-        self.make, self.distances = make, distances
-        some = [make(distance, random.Random(number)) for number in range(400) for distance in distances]
-        self.words = {word: n for n, word in enumerate(["<pad>", *sorted({w for e in some for w in e.words})])}
-        self.meanings = {m: n for n, m in enumerate(sorted({e.meaning for e in some}))}
-        self.length = max(len(example.words) for example in some)
 
-    def draw(self, distance: int | None, batch: int, seed: int) -> tuple[Tensor, Tensor]:
-        """`batch` sentences, at any of the distances where none is named."""
-        generator = random.Random(seed)
-        examples = [self.make(distance or generator.choice(self.distances), generator) for _ in range(batch)]
+def own_sentences(path: str | Path) -> list[Example]:
+    """A person's own sentences: lines of ``sentence <tab> word <tab> meaning <tab> cue``.
+
+    The cue is the word of the sentence that decides what the ambiguous one means; a written word may carry more than
+    the named one (``썼다.`` is ``썼다``, ``apples`` is ``apple``). Raises `UserError` with the line for a sentence that
+    lacks the word or the cue, for other columns, and for fewer than two meanings or 40 sentences.
+    """
+    found = []
+    for number, line in enumerate(read_lines(Path(path)).lines, 1):
+        if not line.strip():
+            continue
+        columns = [column.strip() for column in line.split("\t")]
+        if len(columns) != 4 or not all(columns):
+            raise UserError(f"{path}, line {number}: write four columns, sentence, word, meaning, cue, tabs between")
+        sentence, word, meaning, cue = columns
+        words = sentence.split()
+        places = []
+        for what, sought in (("word", word), ("cue", cue)):
+            place = next((n for n, written in enumerate(words) if sought.casefold() in written.casefold()), None)
+            if place is None:
+                raise UserError(f"{path}, line {number}: the {what} “{sought}” is not in the sentence “{sentence}”")
+            places.append(place)
+        found.append(Example(words, meaning, abs(places[0] - places[1])))
+    if len(found) < FEWEST or len({example.meaning for example in found}) < 2:
+        meanings = len({example.meaning for example in found})
+        raise UserError(
+            f"{path}: {len(found)} sentences with {meanings} meanings; give at least {FEWEST} sentences and 2 meanings"
+        )
+    return found
+
+
+class Corpus(ABC):
+    """One kind of sentence as tokens, padded in front with a word that says nothing."""
+
+    def __init__(self, examples: Sequence[Example], distances: Sequence[int]) -> None:
+        self.distances = distances
+        self.words = {word: n for n, word in enumerate(["<pad>", *sorted({w for e in examples for w in e.words})])}
+        self.meanings = {m: n for n, m in enumerate(sorted({e.meaning for e in examples}))}
+        self.length = max(len(example.words) for example in examples)
+
+    @abstractmethod
+    def draw(self, batch: int, seed: int) -> tuple[Tensor, Tensor]:
+        """`batch` sentences to learn from, of any distance, and the numbers of their meanings."""
+
+    @abstractmethod
+    def held_out(self, distance: int, seed: int) -> tuple[Tensor, Tensor]:
+        """Sentences of one of the distances, for scoring."""
+
+    @abstractmethod
+    def for_probes(self, seed: int) -> tuple[Tensor, Tensor, int]:
+        """Sentences for a probe, those with the farthest cues if there are enough; how many of them it is fitted on."""
+
+    def encode(self, examples: Sequence[Example]) -> tuple[Tensor, Tensor]:
         rows = [[0] * (self.length - len(e.words)) + [self.words[word] for word in e.words] for e in examples]
         return torch.tensor(rows), torch.tensor([self.meanings[e.meaning] for e in examples])
+
+
+class Generated(Corpus):
+    """Sentences made as they are asked for."""
+
+    def __init__(self, make: Callable[[int, random.Random], Example], distances: Sequence[int]) -> None:
+        self.make = make
+        super().__init__([make(distance, random.Random(n)) for n in range(400) for distance in distances], distances)
+
+    def draw(self, batch: int, seed: int) -> tuple[Tensor, Tensor]:
+        generator = random.Random(seed)
+        return self.encode([self.make(generator.choice(self.distances), generator) for _ in range(batch)])
+
+    def held_out(self, distance: int, seed: int, count: int = 512) -> tuple[Tensor, Tensor]:
+        generator = random.Random(2**31 + seed)
+        return self.encode([self.make(distance, generator) for _ in range(count)])
+
+    def for_probes(self, seed: int) -> tuple[Tensor, Tensor, int]:
+        return *self.held_out(self.distances[-1], seed + 1, 2000), 1000
+
+
+class Given(Corpus):
+    """A person's sentences: four fifths to learn from, a fifth for scoring, in groups of like distance."""
+
+    def __init__(self, examples: Sequence[Example]) -> None:
+        mixed = random.Random(0).sample(list(examples), len(examples))
+        self.learnt, aside = mixed[len(mixed) // 5 :], sorted(mixed[: len(mixed) // 5], key=lambda e: e.distance)
+        number = min(GROUPS, len({example.distance for example in aside}))
+        cuts = [len(aside) * n // number for n in range(number + 1)]
+        self.groups: dict[int, list[Example]] = {}  # by their median distance
+        for start, end in pairwise(cuts):
+            self.groups.setdefault(aside[(start + end) // 2].distance, []).extend(aside[start:end])
+        super().__init__(examples, list(self.groups))
+
+    def draw(self, batch: int, seed: int) -> tuple[Tensor, Tensor]:
+        return self.encode(random.Random(seed).choices(self.learnt, k=batch))
+
+    def held_out(self, distance: int, seed: int) -> tuple[Tensor, Tensor]:
+        return self.encode(self.groups[distance])
+
+    def for_probes(self, seed: int) -> tuple[Tensor, Tensor, int]:
+        aside = [example for group in self.groups.values() for example in group]
+        return *self.encode([*self.learnt, *aside]), len(self.learnt)
 
 
 def run(setting: Setting) -> Finding:
@@ -112,8 +206,10 @@ def run(setting: Setting) -> Finding:
     steps, batch = setting.pick(600, 200), 64
     scores: dict[str, dict[str, list[list[float]]]] = {}
     probes: dict[str, dict[str, list[list[float]]]] = {}
-    for title, make in CORPORA.items():
-        corpus = Corpus(make, distances)
+    corpora: dict[str, Corpus] = {title: Generated(make, distances) for title, make in CORPORA.items()}
+    if setting.sentences:
+        corpora["your sentences"] = Given(setting.sentences)
+    for title, corpus in corpora.items():
         scores[title], probes[title] = {}, {}
         for kind in kinds:
             setting.say(f"word in context: {title}, {LABELS[kind]}")
@@ -123,14 +219,14 @@ def run(setting: Setting) -> Finding:
                 model = matched(kind, len(corpus.words), len(corpus.meanings), BUDGET, depth=depth)
 
                 def draw(generator: torch.Generator, corpus: Corpus = corpus) -> tuple[Tensor, Tensor]:
-                    return corpus.draw(None, batch, int(torch.randint(2**31, (), generator=generator)))
+                    return corpus.draw(batch, int(torch.randint(2**31, (), generator=generator)))
 
                 drill(model, draw, steps=steps, seed=seed, learning_rate=2e-3, enough=0.01)
-                scores[title].setdefault(LABELS[kind], []).append(_accuracies(model, corpus, distances, seed))
-                probes[title].setdefault(LABELS[kind], []).append(_probed(model, corpus, distances[-1], seed))
-    figure, axes = canvas(2, len(CORPORA), width=12.5, height=7, sharey=True)
-    for column, title in enumerate(CORPORA):
-        curves(axes[0][column], distances, scores[title])
+                scores[title].setdefault(LABELS[kind], []).append(_accuracies(model, corpus, seed))
+                probes[title].setdefault(LABELS[kind], []).append(_probed(model, corpus, seed))
+    figure, axes = canvas(2, len(corpora), width=4.2 * len(corpora), height=7, sharey=True)
+    for column, (title, corpus) in enumerate(corpora.items()):
+        curves(axes[0][column], corpus.distances, scores[title])
         axes[0][column].set(title=_ascii(title), xlabel="words between cue and word", ylim=(0, 104))
         deepest = max(len(rows[0]) for rows in probes[title].values())
         # models of other depths end where they end
@@ -138,23 +234,27 @@ def run(setting: Setting) -> Finding:
             name: [row + [math.nan] * (deepest - len(row)) for row in rows] for name, rows in probes[title].items()
         }
         curves(axes[1][column], list(range(deepest)), padded)
-        axes[1][column].set(xlabel=f"layers read (0: the word alone), {distances[-1]} words away", ylim=(0, 104))
+        axes[1][column].set(xlabel=f"layers read (0: the word alone), {corpus.distances[-1]} words away", ylim=(0, 104))
     axes[0][0].set_ylabel("understood (%)")
     axes[1][0].set_ylabel("read by a linear probe (%)")
     axes[0][-1].legend()
 
     def far(title: str) -> str:
         means = {name: sum(row[-1] for row in rows) / len(rows) for name, rows in scores[title].items()}
-        return f"{title}: " + ", ".join(f"{name} {value:.0f} %" for name, value in means.items())
+        away = corpora[title].distances[-1]
+        return f"{title}, {away} words away: " + ", ".join(f"{name} {value:.0f} %" for name, value in means.items())
 
+    own = " Your sentences: four fifths learnt from, scored on the rest." if setting.sentences else ""
     return Finding(
-        shows=f"Understood with the cue {distances[-1]} words away: "
-        + "; ".join(far(title) for title in CORPORA)
-        + ".",
+        shows="Understood with the cue far away: " + "; ".join(far(title) for title in corpora) + ".",
         how=f"Generated sentences with known answers; {steps} steps of {batch} at all distances, models matched in "
         f"parameters (about {BUDGET:,}), {len(setting.seeds)} seeds (band: lowest to highest). Below: a linear probe "
-        "of the answer on the state at the last word, layer by layer.",
-        data={"distances": distances, "accuracy": scores, "probe": probes},
+        f"of the answer on the state at the last word, layer by layer.{own}",
+        data={
+            "distances": {title: list(corpus.distances) for title, corpus in corpora.items()},
+            "accuracy": scores,
+            "probe": probes,
+        },
         figures={"context": figure},
     )
 
@@ -165,15 +265,15 @@ def _ascii(title: str) -> str:
 
 
 @torch.inference_mode()
-def _accuracies(model: Reader, corpus: Corpus, distances: list[int], seed: int) -> list[float]:
+def _accuracies(model: Reader, corpus: Corpus, seed: int) -> list[float]:
     found = []
-    for distance in distances:
-        tokens, labels = corpus.draw(distance, 512, 2**31 + seed)
+    for distance in corpus.distances:
+        tokens, labels = corpus.held_out(distance, seed)
         found.append(100.0 * float((model(tokens).argmax(-1) == labels).double().mean()))
     return found
 
 
 @torch.no_grad()
-def _probed(model: Reader, corpus: Corpus, distance: int, seed: int) -> list[float]:
-    tokens, labels = corpus.draw(distance, 2000, 2**31 + 1 + seed)
-    return [probe(states[:, -1], labels, len(corpus.meanings)) for states in model.layers(tokens)]
+def _probed(model: Reader, corpus: Corpus, seed: int) -> list[float]:
+    tokens, labels, fitted = corpus.for_probes(seed)
+    return [probe(states[:, -1], labels, len(corpus.meanings), fitted) for states in model.layers(tokens)]

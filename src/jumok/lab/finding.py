@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from jumok.lab.context import Example
+
 Cell = str | int | float | None
 
 
@@ -17,7 +19,8 @@ class Setting:
 
     ``quick``: the small version, same shapes; ``seeds``: each repetition's; ``folder``: where to leave what is trained
     or generated; ``runs``: trained translators by the name they have in figures, and ``test`` sentences for them, as
-    (sources, references); both empty where the generated corpus is to do.
+    (sources, references); both empty where the generated corpus is to do; ``sentences``: a person's own, for words in
+    context.
     """
 
     quick: bool
@@ -25,6 +28,7 @@ class Setting:
     folder: Path
     runs: Mapping[str, Path] = field(default_factory=dict)
     test: tuple[Sequence[str], Sequence[str]] = ((), ())
+    sentences: "Sequence[Example]" = ()
     say: Callable[[str], None] = print
 
     def pick(self, full: Any, quick: Any) -> Any:

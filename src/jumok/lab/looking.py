@@ -11,14 +11,13 @@ from jumok.errors import UserError
 from jumok.insight.maps import Map, Span, alignment_error_rate, average, best_match, gold_pairs
 from jumok.lab.figures import canvas
 from jumok.lab.finding import Finding, Setting, Table
-from jumok.lab.rivals import Rival, corpus, generated_rivals
+from jumok.lab.rivals import SENTENCE, Rival, corpus, generated_rivals
 from jumok.tasks.translate_predict import Translator
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 TITLE = "Where they look"
-SENTENCE = "five past three in the afternoon on the twentieth of November, 2026"
 
 
 @dataclass(frozen=True)

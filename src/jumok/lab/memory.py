@@ -25,14 +25,16 @@ def run(setting: Setting) -> Finding:
     """Each kind of model is trained anew for each distance, all with the same number of examples."""
     distances: list[int] = setting.pick([5, 10, 20, 50, 100, 200, 400], [5, 10, 20, 50])
     kinds: list[Kind] = setting.pick(
-        ["tanh", "lstm", "gru", "convolution", "transformer"], ["tanh", "lstm", "convolution", "transformer"]
+        ["tanh", "relu", "lstm", "gru", "convolution", "transformer"],
+        ["tanh", "relu", "lstm", "convolution", "transformer"],
     )
     steps, batch = setting.pick(400, 150), 32
     found: dict[str, list[list[float]]] = {}
     sizes: dict[str, int] = {}
+    diverged: dict[str, int] = {}
     for kind in kinds:
         setting.say(f"memory: {LABELS[kind]}")
-        found[LABELS[kind]] = []
+        found[LABELS[kind]], diverged[LABELS[kind]] = [], 0
         for seed in setting.seeds:
             scores = []
             for distance in distances:
@@ -43,7 +45,8 @@ def run(setting: Setting) -> Finding:
                 def draw(generator: torch.Generator, distance: int = distance) -> tuple[Tensor, Tensor]:
                     return draw_recall(distance, batch, generator)
 
-                drill(model, draw, steps=steps, seed=seed, enough=0.02)
+                drilled = drill(model, draw, steps=steps, seed=seed, enough=0.02)
+                diverged[LABELS[kind]] += drilled.diverged
                 scores.append(accuracy(model, draw, seed=seed, batches=8))
             found[LABELS[kind]].append(scores)
     figure, axis = canvas()
@@ -56,9 +59,22 @@ def run(setting: Setting) -> Finding:
         shows=_sentence(distances, found),
         how=f"A cue of {CUES}, then t tokens of noise, then the question; a new model for each t, {steps} steps of "
         f"{batch} examples, {len(setting.seeds)} seeds (band: lowest to highest); chance is {100 / CUES:.0f} %.",
-        data={"distances": distances, "accuracy": found, "parameters": sizes, "steps": steps, "chance": 100 / CUES},
+        data={
+            "distances": distances,
+            "accuracy": found,
+            "parameters": sizes,
+            "diverged": diverged,
+            "steps": steps,
+            "chance": 100 / CUES,
+        },
         figures={"memory": figure},
-        tables=[Table(["model", "parameters"], list(sizes.items()), "matched in parameters")],
+        tables=[
+            Table(
+                ["model", "parameters", "trainings that diverged"],
+                [(name, sizes[name], diverged[name]) for name in sizes],
+                f"matched in parameters; each trained {len(distances) * len(setting.seeds)} times",
+            )
+        ],
     )
 
 

@@ -68,7 +68,7 @@ def run(setting: Setting) -> Finding:
             words = torch.randint(FIRST, VOCAB, (4000, length), generator=torch.Generator().manual_seed(2**32 + seed))
             with torch.no_grad():
                 states = context(model.eval(), words)
-            scores = [probe(states, words[:, place] - FIRST, WORDS) for place in range(length)]
+            scores = [probe(states, words[:, place] - FIRST, WORDS, len(words) // 2) for place in range(length)]
             found.setdefault(name, []).append(scores)
     figure, axis = canvas()
     curves(axis, list(range(1, length + 1)), found)

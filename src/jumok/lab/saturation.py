@@ -41,16 +41,18 @@ def run_states(
     return torch.stack(before, 1), torch.stack(after, 1)
 
 
-def probe(states: Float[Tensor, "B D"], labels: Int[Tensor, " B"], classes: int, ridge: float = 1e-3) -> float:
-    """Share (0-100) of labels that a linear map reads from states: fitted on one half by ridge regression, scored on
-    the other. ``W = (X^T X + ridge n I)^-1 X^T Y`` with one-hot Y and a constant input.
+def probe(
+    states: Float[Tensor, "B D"], labels: Int[Tensor, " B"], classes: int, fitted: int, ridge: float = 1e-3
+) -> float:
+    """Share (0-100) of labels that a linear map reads from states: fitted on the first `fitted` of them by ridge
+    regression, scored on the others. ``W = (X^T X + ridge n I)^-1 X^T Y`` with one-hot Y and a constant input.
     """
     x = torch.cat([(states - states.mean(0)) / states.std(0).clamp_min(1e-6), torch.ones(len(states), 1)], 1).double()
     y = torch.nn.functional.one_hot(labels, classes).double()
-    half = len(x) // 2
-    gram = x[:half].T @ x[:half] + ridge * half * torch.eye(x.shape[1], dtype=torch.float64)
-    weights = torch.linalg.solve(gram, x[:half].T @ y[:half])
-    return 100.0 * float(((x[half:] @ weights).argmax(1) == labels[half:]).double().mean())
+    known, asked = x[:fitted], x[fitted:]
+    gram = known.T @ known + ridge * fitted * torch.eye(x.shape[1], dtype=torch.float64)
+    weights = torch.linalg.solve(gram, known.T @ y[:fitted])
+    return 100.0 * float(((asked @ weights).argmax(1) == labels[fitted:]).double().mean())
 
 
 def run(setting: Setting) -> Finding:
@@ -145,7 +147,7 @@ def _first_word(setting: Setting, distance: int, steps: int) -> "tuple[dict[str,
             tokens, cue = draw_recall(distance, 2000, torch.Generator().manual_seed(2**32 + seed))
             with torch.no_grad():
                 states = model.features(model.tokens(tokens))
-            found.setdefault(LABELS[kind], []).append([probe(states[:, t], cue, CUES) for t in places])
+            found.setdefault(LABELS[kind], []).append([probe(states[:, t], cue, CUES, len(cue) // 2) for t in places])
     figure, axis = canvas()
     curves(axis, places, found)
     axis.axhline(100 / CUES, color="grey", linestyle=":", linewidth=1)
