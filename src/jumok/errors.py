@@ -6,3 +6,7 @@ class UserError(Exception):
 
     The command line prints it after ``error:`` without a traceback and ends with exit code 2.
     """
+
+
+class Diverged(UserError):
+    """A training whose loss or gradient became no number: for who compares models, a result."""

@@ -122,10 +122,12 @@ def run(setting: Setting) -> Finding:
         model = Lookup(vocab, classes, **options)
         if "heads" in options:
             sizes.add(parameters(model))
-        drill(model, draw, steps=steps, seed=seed, learning_rate=2e-3)
+        if drill(model, draw, steps=steps, seed=seed, learning_rate=2e-3).diverged:
+            diverged.append(", ".join(f"{key} {value}" for key, value in options.items()))
         return accuracy(model, draw, seed=seed, batches=16)
 
     sizes: set[int] = set()
+    diverged: list[str] = []
     setting.say("needs: heads")
     heads = {n: [score(draw_two, VALUES**2, seed, heads=n, depth=2) for seed in setting.seeds] for n in (1, 2, 4, 8)}
     setting.say("needs: positions")
@@ -177,7 +179,9 @@ def run(setting: Setting) -> Finding:
         + ".",
         how=f"Width {DIM}, no causal mask, {steps} steps of 64 examples, {len(setting.seeds)} seeds (dots). Look-up: "
         f"12 pairs of a key and one of {VALUES} values, then a key. All numbers of heads have the same parameters "
-        f"({', '.join(f'{size:,}' for size in sorted(sizes))}).",
-        data={"heads": heads, "positions": order, "projections": bare, "depths": depths, "stacks": stacks},
+        f"({', '.join(f'{size:,}' for size in sorted(sizes))}). "
+        f"Trainings that diverged: {'; '.join(diverged) or 'none'}.",
+        data={"heads": heads, "positions": order, "projections": bare, "depths": depths, "stacks": stacks}
+        | {"diverged": diverged},
         figures={"needs": figure, "needs_depth": deep},
     )

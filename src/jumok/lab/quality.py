@@ -1,11 +1,11 @@
 """9. Quality: every model's size, time and scores, and whether the difference is more than chance."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from jumok.lab.figures import PALETTE, canvas
-from jumok.lab.finding import Finding, Setting, Table
-from jumok.lab.rivals import Rival, generated_pairs, generated_rivals, held_out_pairs, rivals, where
+from jumok.lab.finding import Cell, Finding, Setting, Table
+from jumok.lab.rivals import RIVALS, Rival, generated_pairs, generated_rivals, held_out_pairs, rivals, where
 from jumok.metrics.text import Comparison, paired_bootstrap
 from jumok.models.transformer import TransformerConfig
 from jumok.tasks.translate_evaluate import Evaluation, evaluate
@@ -28,6 +28,7 @@ class Scored:
     best: Rival
     scores: dict[str, Evaluation]
     against: dict[str, Comparison]
+    diverged: list[str]
 
     def sentence(self) -> str:
         order = sorted(self.models, key=lambda rival: -self.scores[rival.name].score.bleu)
@@ -39,17 +40,20 @@ class Scored:
         )
 
     def table(self) -> Table:
-        rows = []
+        rows: list[tuple[Cell, ...]] = []
         for rival in self.models:
             training, score = rival.training(), self.scores[rival.name].score
             size, minutes, rate = rival.parameters, round(training["minutes"], 1), round(training["rate"])
             p = round(self.against[rival.name].p_value, 4) if rival.name in self.against else None
             rows.append((rival.name, size, minutes, rate, round(score.bleu, 2), round(score.chrf, 2), p))
+        rows += [(name, None, None, None, "diverged", None, None) for name in self.diverged]
         return Table(["model", "parameters", "minutes", "target tokens/s", "BLEU", "chrF", "p"], rows, self.corpus)
 
 
-def scored(corpus: str, models: list[Rival], sources: Sequence[str], references: Sequence[str]) -> Scored:
-    """Score every model on the same sentences, and each against the Transformer."""
+def scored(
+    corpus: str, models: list[Rival], sources: Sequence[str], references: Sequence[str], expected: Iterable[str] = ()
+) -> Scored:
+    """Score every model on the same sentences, and each against the Transformer; who is `expected` has diverged."""
     best = champion(models)
     scores = {rival.name: evaluate(rival.translator, sources, references) for rival in models}
     against = {
@@ -59,13 +63,13 @@ def scored(corpus: str, models: list[Rival], sources: Sequence[str], references:
         for rival in models
         if rival is not best
     }
-    return Scored(corpus, models, best, scores, against)
+    return Scored(corpus, models, best, scores, against, [name for name in expected if name not in scores])
 
 
 def run(setting: Setting) -> Finding:
     """BLEU and chrF of every model on the same sentences: of the given runs, and of the rivals trained here."""
     setting.say("quality: scoring")
-    both = [scored("the generated corpus", generated_rivals(setting), *generated_pairs(setting))]
+    both = [scored("the generated corpus", generated_rivals(setting), *generated_pairs(setting), RIVALS)]
     if setting.runs:
         both.insert(0, scored("the given runs' test sentences", rivals(setting), *held_out_pairs(setting)))
     figure, axes = canvas(1, len(both), width=6.5 * len(both), squeeze=False)

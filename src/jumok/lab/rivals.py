@@ -11,6 +11,7 @@ import torch
 from jumok.config import override, parse, read_recipe
 from jumok.data.sample import SOURCE, TARGET, write_sample
 from jumok.data.text import read_parallel
+from jumok.errors import Diverged
 from jumok.lab.finding import Setting
 from jumok.lab.readers import nearest_width, parameters
 from jumok.models.translators import CONFIGS, build
@@ -87,14 +88,21 @@ def where(setting: Setting) -> str:
 
 
 def generated_rivals(setting: Setting) -> list[Rival]:
-    """The rivals trained on the generated corpus, in the same number of steps on the same batches."""
+    """The rivals trained on the generated corpus, in the same number of steps on the same batches.
+
+    One whose training diverges is left out: that it is missing is its result.
+    """
     found = []
     for name, model in RIVALS.items():
         path = setting.folder / "rivals" / name.lower().replace(" ", "-")
         recipe = _recipe(setting, path, model)
         if not _finished(path, recipe):
             setting.say(f"training on the generated corpus: {name}")
-            train_translator(recipe, resume=path.exists(), say=lambda _: None)
+            try:
+                train_translator(recipe, resume=path.exists(), say=lambda _: None)
+            except Diverged as error:
+                setting.say(f"{name} diverged: {error}")
+                continue
         found.append(Rival(name, path, Translator.load(path)))
     return found
 

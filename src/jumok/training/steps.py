@@ -11,7 +11,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from jumok.errors import UserError
+from jumok.errors import Diverged, UserError
 from jumok.training.average import mean
 from jumok.training.display import Display
 from jumok.training.logs import Logs
@@ -84,7 +84,7 @@ def check_finite(
     fabric: Fabric,
     snapshots: Snapshots,
 ) -> None:
-    """Raises `UserError` naming step and batch if loss or gradient is no number, before it reaches the weights."""
+    """Raises `Diverged` naming step and batch if loss or gradient is no number, before it reaches the weights."""
     if math.isfinite(loss) and math.isfinite(norm):
         return
     bad = [batch for batch, one in zip(mine, sums, strict=False) if not torch.isfinite(one[0])]
@@ -99,7 +99,7 @@ def check_finite(
     state = f"the last good state, {kept}, is kept: --resume" if kept else "no state was saved yet: train again"
     if not fabric.is_global_zero:
         raise SystemExit(0)
-    raise UserError(
+    raise Diverged(
         f"the {what} at step {progress.step + 1}, {batches} of epoch {progress.epoch + 1} (samples {samples}); {state}"
         " with a lower training.learning_rate, a longer training.warmup, or training.precision=fp32"
     )

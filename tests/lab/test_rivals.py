@@ -1,0 +1,53 @@
+"""The translators that are compared: what is trained here, what is given, and what diverges."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jumok.errors import Diverged, UserError
+from jumok.lab import compare as lab
+from jumok.lab import rivals
+from jumok.lab.finding import Setting
+from jumok.lab.quality import Scored
+from jumok.tasks.runs import run_path
+
+
+def test_rivals_are_of_one_size() -> None:
+    widths = {name: rivals.matched_width(model) for name, model in rivals.RIVALS.items()}
+    assert all(width > 16 for width in widths.values())
+
+
+def test_a_rival_that_diverges_is_left_out_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def diverge(*_: Any, **__: Any) -> None:
+        raise Diverged("the loss became nan at step 7")
+
+    monkeypatch.setattr(rivals, "train_translator", diverge)
+    said: list[str] = []
+    setting = Setting(quick=True, seeds=[1], folder=tmp_path, say=said.append)
+    assert rivals.generated_rivals(setting) == []
+    assert "Bahdanau diverged: the loss became nan at step 7" in said
+
+
+def test_the_table_says_who_diverged() -> None:
+    table = Scored("a corpus", [], None, {}, {}, ["RNN (ReLU)"]).table()  # type: ignore[arg-type]
+    assert list(table.rows) == [("RNN (ReLU)", None, None, None, "diverged", None, None)]
+
+
+def test_test_sentences_that_are_missing_are_named_before_any_work(tmp_path: Path) -> None:
+    values = {"run": str(tmp_path / "lab"), "runs": "demo", "data": {"folder": str(tmp_path), "test": "test"}}
+    with pytest.raises(UserError, match="test"):
+        lab.compare(lab.CompareRecipe.model_validate(values), lambda _: None)
+    assert not (tmp_path / "lab").exists()
+
+
+def test_runs_of_other_languages_are_refused(tmp_path: Path) -> None:
+    other = shutil.copytree(run_path("demo"), tmp_path / "other")
+    config = json.loads((other / "config.json").read_text(encoding="utf-8"))
+    config["recipe"]["data"]["source"] = "de"
+    (other / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    with pytest.raises(UserError, match=r"between different languages .*other de-"):
+        lab.compare(lab.CompareRecipe(run=str(tmp_path / "lab"), runs=f"demo,{other}"), lambda _: None)
+    assert not (tmp_path / "lab").exists()
