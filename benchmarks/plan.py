@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 BASE = {"dim": 512, "heads": 8, "depth": 6, "hidden": 2048, "dropout": 0.1}
+# bidirectional LSTM encoder, LSTM decoder, Luong's general score, input feeding
+RECURRENT = {"dim": 512, "depth": 1, "dropout": 0.1}
 TOY = {"dim": 64, "heads": 4, "depth": 1, "hidden": 96, "dropout": 0.1}
 
 
@@ -12,6 +14,7 @@ class Plan:
     """Sizes of the work; `QUICK` only shows that everything runs."""
 
     model: dict[str, Any] = field(default_factory=lambda: BASE)
+    recurrent: dict[str, Any] = field(default_factory=lambda: RECURRENT)
     vocabulary: int = 8000
     batch_tokens: int = 4096  # target tokens a batch
     steps: int = 4  # timed steps in a turn
@@ -26,7 +29,7 @@ class Plan:
 
 
 FULL = Plan()
-QUICK = Plan(TOY, 600, 256, 2, 1, 12, 3, 6, 4, (4, 12), (4, 12), 4)
+QUICK = Plan(TOY, {"dim": 64, "depth": 1, "dropout": 0.1}, 600, 256, 2, 1, 12, 3, 6, 4, (4, 12), (4, 12), 4)
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ ROWS = {
     "train-fp32": Row("training, both in fp32", "target tokens/s"),
     "train-compiled": Row("training, bf16, both compiled", "target tokens/s"),
     "joey": Row("training, against JoeyNMT 2.3, its own loader and loop, fp32", "target tokens/s", 5.5, 8.0),
+    "joey-recurrent": Row("training an LSTM with attention, against JoeyNMT 2.3's, fp32", "target tokens/s", 1.5, 3.0),
     "decode-ctranslate2": Row("decoding, against CTranslate2's fastest", "tokens/s", 1.05, 1.5),
     "decode-transformers": Row("decoding, against transformers' generate, its fastest", "tokens/s", 1.9, 3.0),
     "decode-fp32": Row("decoding in fp32, against CTranslate2's fastest", "tokens/s"),

@@ -102,19 +102,29 @@ def train(bench: Bench) -> Iterator[tuple[str, Values]]:
 
 
 def joey(bench: Bench) -> Iterator[tuple[str, Values]]:
-    """Each in its own loader and loop: JoeyNMT in fp32, Jumok in what `auto` is here."""
+    """Each in its own loader and loop: JoeyNMT in fp32, Jumok in what `auto` is here; a Transformer, then an LSTM."""
     from benchmarks.work import read
 
     if bench.joeynmt is None:
         raise Failed("no --joeynmt PYTHON was given: benchmarks/joeynmt/install.sh FOLDER makes that environment")
     _write_words(bench.work, read(str(bench.work), "pairs"), read(str(bench.work), "sizes")["target_vocab"])
     plan = bench.plan
-    ours = bench.side("train_jumok", ("precision", "compiled"), precision="auto", compiled=False)
-    settings = plan.model | {"batch_tokens": plan.batch_tokens, "steps": plan.steps}
-    side = bench.side("train_joeynmt", (), **settings)
-    peer = Side(side.module, side.settings, python=bench.joeynmt)
-    (comparison,), versions = compare(ours, [peer], max(plan.rounds - 1, 1))
-    yield "joey", row(comparison, ours, peer, versions)
+    common = {"work": str(bench.work), "batch_tokens": plan.batch_tokens}
+    cases: tuple[tuple[str, str, Values, Values], ...] = (
+        ("joey", "transformer", plan.model, {}),
+        (
+            "joey-recurrent",
+            "recurrent",
+            plan.recurrent | {"half": plan.recurrent["dim"] // 2},
+            {"recurrent": plan.recurrent},
+        ),
+    )
+    for name, model, values, more in cases:
+        ours = bench.side("train_jumok", ("precision", "compiled"), precision="auto", compiled=False, **more)
+        side = bench.side("train_joeynmt", (), model=model, values=common | values, steps=plan.steps)
+        peer = Side(side.module, side.settings, python=bench.joeynmt)
+        (comparison,), versions = compare(ours, [peer], max(plan.rounds - 1, 1))
+        yield name, row(comparison, ours, peer, versions)
 
 
 def decode(bench: Bench) -> Iterator[tuple[str, Values]]:

@@ -48,9 +48,9 @@ def main() -> None:
         between.log(self, elapsed_time, start_tokens)
 
     training.TrainManager._log_scores = log_scores
-    text = (Path(__file__).parent / "joeynmt" / "config.yaml").read_text()
-    for name in ("work", "dim", "heads", "depth", "hidden", "dropout", "batch_tokens"):
-        text = text.replace(f"<{name}>", str(asked[name]))
+    text = (Path(__file__).parent / "joeynmt" / f"{asked['model']}.yaml").read_text()
+    for name, value in asked["values"].items():
+        text = text.replace(f"<{name}>", str(value))
     config = yaml.safe_load(text)
     Path(config["model_dir"]).mkdir(exist_ok=True)
     training.train(rank=0, world_size=None, cfg=config, skip_test=True)

@@ -11,6 +11,7 @@ from benchmarks.worker import Pace, settings
 from jumok.data.batching import TextBatch
 from jumok.data.text import TextData
 from jumok.data.tokenizer import TokenizerConfig
+from jumok.models.seq2seq import Seq2Seq
 from jumok.models.transformer import Transformer
 from jumok.tasks.translate import TranslateRecipe, TranslateTask
 from jumok.training.loop import train
@@ -31,15 +32,20 @@ class Paced(TranslateTask):
         )
         self.asked = asked
         self.ready_made = work.read_batches(asked["work"])
-        self.config = work.read_model(asked["work"]).config
+        self.config = self._fresh().config
         # compiled code is made anew for new shapes
         warm_up = len(self.ready_made) if asked["compiled"] else 1
         self.pace = Pace(len(self.ready_made), warm_up, "torch", "jumok", "lightning-fabric")
         self.trying = True
 
+    def _fresh(self) -> Transformer | Seq2Seq:
+        if "recurrent" in self.asked:
+            return work.recurrent_model(self.asked["work"], self.asked["recurrent"])
+        return work.read_model(self.asked["work"])
+
     def build(self) -> nn.Module:
-        model: Transformer = work.read_model(self.asked["work"])
-        if self.asked["compiled"]:
+        model = self._fresh()
+        if self.asked["compiled"] and isinstance(model, Transformer):
             for block in (*model.encoder.blocks, *model.decoder.blocks):
                 block.compile()
         return model
@@ -79,7 +85,9 @@ def main() -> None:
         save_every=0,
         tensorboard=False,
     )
-    run = Run.create(Path(asked["work"]) / f"run-{asked['precision']}-{asked['compiled']}", resume=True)
+    run = Run.create(
+        Path(asked["work"]) / f"run-{asked['precision']}-{asked['compiled']}-{'recurrent' in asked}", resume=True
+    )
     train(Paced(asked, options), options, run, seed=1)
 
 

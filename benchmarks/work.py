@@ -13,6 +13,7 @@ from jumok.data.batching import TextBatch, collate, token_batches
 from jumok.data.text import read_parallel
 from jumok.data.tokenizer import TokenizerConfig, TokenizerPair
 from jumok.interop import marian
+from jumok.models.seq2seq import Seq2Seq, Seq2SeqConfig
 from jumok.models.transformer import Transformer, TransformerConfig
 from jumok.training.weights import load_weights, weights_of
 
@@ -35,6 +36,14 @@ def read_model(folder: str) -> Transformer:
     model = Transformer(TransformerConfig(**read(folder, "sizes")))
     load_weights(model, load_file(Path(folder) / "model.safetensors"), folder)
     return model
+
+
+def recurrent_model(folder: str, sizes: dict[str, Any]) -> Seq2Seq:
+    """The LSTM with attention of the recurrent row, of the same vocabulary."""
+    torch.manual_seed(1)
+    vocabulary = read(folder, "sizes")["target_vocab"]
+    options = {"cell": "lstm", "directions": 2, "decoder": "luong", "score": "general", "input_feeding": True}
+    return Seq2Seq(Seq2SeqConfig(source_vocab=vocabulary, target_vocab=vocabulary, **options, **sizes))
 
 
 def matrix_work(model: dict[str, Any], source: int, target: int) -> float:
