@@ -9,7 +9,7 @@ import pytest
 
 from jumok.errors import Diverged, UserError
 from jumok.lab import compare as lab
-from jumok.lab import rivals
+from jumok.lab import gates, rivals
 from jumok.lab.finding import Setting
 from jumok.lab.quality import Scored
 from jumok.tasks.runs import run_path
@@ -29,6 +29,30 @@ def test_a_rival_that_diverges_is_left_out_and_named(tmp_path: Path, monkeypatch
     setting = Setting(quick=True, seeds=[1], folder=tmp_path, say=said.append)
     assert rivals.generated_rivals(setting) == []
     assert "Bahdanau diverged: the loss became nan at step 7" in said
+
+
+def test_translators_are_compared_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Untrained ones, nearly: what is measured is not worth a look, but every step of it runs."""
+    for name in ("Bahdanau", "ConvS2S"):
+        monkeypatch.delitem(rivals.RIVALS, name)
+    monkeypatch.setattr(rivals, "BUDGET", 90_000)
+    monkeypatch.setattr(rivals, "STEPS", {"full": 2, "quick": 2})
+    names = ["bottleneck", "quality", "looking"]
+    values = {"run": str(tmp_path), "experiments": names, "quick": True, "seeds": [1]}
+    lab.compare(lab.CompareRecipe.model_validate(values), lambda _: None)
+    stored = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    assert stored["failed"] == {}
+    found = stored["experiments"]
+    assert set(found) == set(names)
+    assert {len(each) for each in found["bottleneck"]["data"]["bleu"].values()} == {6}
+    assert [row[0] for row in found["quality"]["tables"][0]["rows"]] == ["no attention", "Luong", "Transformer"]
+    assert all(0.85 * 90_000 < row[1] < 1.15 * 90_000 for row in found["quality"]["tables"][0]["rows"])
+    assert set(found["looking"]["data"]) == {"Luong", "Transformer"}
+    assert all(0 <= each["aer"] <= 100 for each in found["looking"]["data"].values())
+    reader, sentence = gates._translator(Setting(quick=True, seeds=[1], folder=tmp_path))
+    pieces, over, _ = gates._over_sentence(reader.translator, sentence)
+    assert over.shape == (3, len(pieces))
+    assert bool(((over > 0) & (over < 1)).all())
 
 
 def test_the_table_says_who_diverged() -> None:

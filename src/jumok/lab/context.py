@@ -17,7 +17,7 @@ from torch import Tensor
 from jumok.data.text import read_lines
 from jumok.errors import UserError
 from jumok.lab.drill import drill
-from jumok.lab.figures import canvas, curves
+from jumok.lab.figures import canvas, curves, drawable, fonts
 from jumok.lab.finding import Finding, Setting
 from jumok.lab.readers import LABELS, Kind, Reader, matched
 from jumok.lab.saturation import probe
@@ -227,7 +227,8 @@ def run(setting: Setting) -> Finding:
     figure, axes = canvas(2, len(corpora), width=4.2 * len(corpora), height=7, sharey=True)
     for column, (title, corpus) in enumerate(corpora.items()):
         curves(axes[0][column], corpus.distances, scores[title])
-        axes[0][column].set(title=_ascii(title), xlabel="words between cue and word", ylim=(0, 104))
+        axes[0][column].set_title(_written(title), fontfamily=fonts())
+        axes[0][column].set(xlabel="words between cue and word", ylim=(0, 104))
         deepest = max(len(rows[0]) for rows in probes[title].values())
         # models of other depths end where they end
         padded = {
@@ -259,9 +260,9 @@ def run(setting: Setting) -> Finding:
     )
 
 
-def _ascii(title: str) -> str:
-    # figures are drawn with matplotlib's own font, which has no Hangul
-    return "sseuda 'write, spend, wear, bitter'" if title.startswith("쓰다") else title
+def _written(title: str) -> str:
+    # a machine may have no font with Hangul
+    return title if drawable(title) == title else "sseuda (Korean)"
 
 
 @torch.inference_mode()

@@ -1,6 +1,7 @@
 """The look of the laboratory's figures: a palette for all eyes, means with their spread, one legend."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 # Okabe and Ito (2008), told apart by colour-blind eyes; black last
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999", "#000000")
 MARKERS = "osD^vP*X"
+# matplotlib brings the first; the first of the others that is installed draws Hangul
+FONTS = ("DejaVu Sans", "NanumGothic", "Noto Sans CJK KR", "Noto Sans KR", "Malgun Gothic", "Apple SD Gothic Neo")
 
 
 def canvas(
@@ -32,6 +35,23 @@ def canvas(
         axis.grid(alpha=0.25)
         axis.spines[["top", "right"]].set_visible(False)
     return figure, axes
+
+
+@cache
+def fonts() -> list[str]:
+    """The font families to draw text with, those that are installed."""
+    from matplotlib.font_manager import get_font_names
+
+    installed = set(get_font_names())
+    return [name for name in FONTS if name in installed][:2]
+
+
+def drawable(text: str) -> str:
+    """`text` with a box for each character that none of `fonts` has."""
+    from matplotlib.font_manager import findfont, get_font
+
+    have = [get_font(findfont(name)) for name in fonts()]
+    return "".join(char if any(font.get_char_index(ord(char)) for font in have) else "□" for char in text)
 
 
 def curves(

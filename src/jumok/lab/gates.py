@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from jumok.lab.drill import accuracy, drill
-from jumok.lab.figures import PALETTE, canvas
+from jumok.lab.figures import PALETTE, canvas, drawable, fonts
 from jumok.lab.finding import Finding, Setting
 from jumok.lab.memory import BUDGET, CUES, VOCAB
 from jumok.lab.readers import Reader, RecurrentBody, matched
@@ -122,7 +122,8 @@ def _over_sentence(translator: Translator, sentence: str) -> tuple[list[str], Fl
         axis.plot(mean[number], color=PALETTE[number], marker="o", markersize=4, label=name)
         low, high = mean[number] - spread[number], mean[number] + spread[number]
         axis.fill_between(range(len(pieces)), low, high, color=PALETTE[number], alpha=0.15, linewidth=0)
-    axis.set_xticks(range(len(pieces)), [piece.strip("▁") or "▁" for piece in pieces], rotation=60, ha="right")
+    labels = [drawable(piece.strip("▁")) for piece in pieces]
+    axis.set_xticks(range(len(labels)), labels, rotation=60, ha="right", fontfamily=fonts())
     axis.set(ylabel="gate (0 shut, 1 open)", ylim=(0, 1))
     axis.legend()
     return pieces, mean, figure

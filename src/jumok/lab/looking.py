@@ -9,7 +9,7 @@ import numpy as np
 from jumok.data.text import read_lines
 from jumok.errors import UserError
 from jumok.insight.maps import Map, Span, alignment_error_rate, average, best_match, gold_pairs
-from jumok.lab.figures import canvas
+from jumok.lab.figures import canvas, drawable, fonts
 from jumok.lab.finding import Finding, Setting, Table
 from jumok.lab.rivals import SENTENCE, Rival, corpus, generated_rivals
 from jumok.tasks.translate_predict import Translator
@@ -99,6 +99,7 @@ def _draw(axis: "Axes", rival: Rival, layer: str) -> None:
     weights = average([view.maps[layer]])
     axis.imshow(weights, aspect="auto", cmap="magma", vmin=0, vmax=float(np.max(weights)))
     axis.grid(visible=False)
-    axis.set_xticks(range(len(view.source)), [piece.strip("▁") for piece in view.source], rotation=90, fontsize=7)
-    axis.set_yticks(range(len(view.target)), [piece.strip("▁") for piece in view.target], fontsize=7)
+    across, down = ([drawable(piece.strip("▁")) for piece in pieces] for pieces in (view.source, view.target))
+    axis.set_xticks(range(len(across)), across, rotation=90, fontsize=7, fontfamily=fonts())
+    axis.set_yticks(range(len(down)), down, fontsize=7, fontfamily=fonts())
     axis.set_title(rival.name)

@@ -31,6 +31,7 @@ RIVALS: dict[str, dict[str, Any]] = {
 }
 VOCAB = 900
 BUDGET = 600_000
+STEPS = {"full": 2400, "quick": 300}
 SENTENCE = "five past three in the afternoon on the twentieth of November, 2026"  # the one that is pictured
 
 
@@ -126,12 +127,13 @@ def matched_width(model: Mapping[str, Any]) -> int:
 
 def _recipe(setting: Setting, path: Path, model: Mapping[str, Any]) -> TranslateRecipe:
     width = matched_width(model)
-    steps = setting.pick(2400, 300)
+    steps = setting.pick(STEPS["full"], STEPS["quick"])
     values = override(read_recipe(RECIPES / "demo.yaml"), [f"tokenizer.size={VOCAB}"])
     values["run"] = str(path)
     values["data"]["folder"] = str(corpus(setting.folder))
     values["model"] = dict(model) | widths(model, width) | {"dropout": 0.05, "max_len": 256}
-    values["training"] |= {"steps": steps, "validate_every": steps, "tensorboard": False, "log_every": 20}
+    values["training"] |= {"steps": steps, "validate_every": steps, "tensorboard": False}
+    values["training"]["log_every"] = min(20, steps)
     values["seed"] = setting.seeds[0]
     return parse(TranslateRecipe, values, "the laboratory's recipe")
 
