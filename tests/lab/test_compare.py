@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,11 @@ def broken(setting: Setting) -> Finding:
     raise ZeroDivisionError("no luck")
 
 
+def slow(setting: Setting) -> Finding:
+    time.sleep(120)
+    return small(setting)
+
+
 def recipe(folder: Path, **changes: Any) -> lab.CompareRecipe:
     values = {"run": str(folder), "experiments": ["memory", "gates"], "seeds": [1, 2, 3]} | changes
     return parse(lab.CompareRecipe, values, "the test's recipe")
@@ -38,7 +44,7 @@ def recipe(folder: Path, **changes: Any) -> lab.CompareRecipe:
 
 @pytest.fixture
 def experiments(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    chosen: dict[str, Any] = {"memory": ("Memory", small), "gates": ("Gates", small)}
+    chosen = {"memory": lab.Experiment("Memory", small), "gates": lab.Experiment("Gates", small)}
     monkeypatch.setattr(lab, "EXPERIMENTS", chosen)
     return chosen
 
@@ -57,13 +63,15 @@ def test_a_report_stands_alone(tmp_path: Path, experiments: dict[str, Any]) -> N
 
 
 def test_what_is_finished_is_not_done_again(tmp_path: Path, experiments: dict[str, Any]) -> None:
-    def stopped(setting: Setting) -> Finding:
-        raise KeyboardInterrupt
+    experiments["gates"] = lab.Experiment("Gates", slow)
 
-    experiments["gates"] = ("Gates", stopped)
+    def stop_after_the_first(line: str) -> None:
+        if line.startswith("Memory: A line"):
+            raise KeyboardInterrupt
+
     with pytest.raises(KeyboardInterrupt):
-        lab.compare(recipe(tmp_path), lambda _: None)
-    experiments["memory"], experiments["gates"] = ("Memory", broken), ("Gates", small)
+        lab.compare(recipe(tmp_path), stop_after_the_first)
+    experiments |= {"memory": lab.Experiment("Memory", broken), "gates": lab.Experiment("Gates", small)}
     told: list[str] = []
     lab.compare(recipe(tmp_path), told.append)
     assert any("kept from" in line for line in told)
@@ -76,7 +84,7 @@ def test_what_is_finished_is_not_done_again(tmp_path: Path, experiments: dict[st
 
 
 def test_one_that_fails_is_named_and_the_others_go_on(tmp_path: Path, experiments: dict[str, Any]) -> None:
-    experiments["memory"] = ("Memory", broken)
+    experiments["memory"] = lab.Experiment("Memory", broken)
     page = lab.compare(recipe(tmp_path), lambda _: None).read_text(encoding="utf-8")
     assert "Not measured: ZeroDivisionError: no luck" in page
     assert "A line" in page

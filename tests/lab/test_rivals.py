@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from jumok.errors import Diverged, UserError
+from jumok.lab import bottleneck, gates, looking, quality, rivals
 from jumok.lab import compare as lab
-from jumok.lab import gates, rivals
 from jumok.lab.finding import Setting
 from jumok.lab.quality import Scored
 from jumok.tasks.runs import run_path
@@ -37,19 +37,16 @@ def test_translators_are_compared_end_to_end(tmp_path: Path, monkeypatch: pytest
         monkeypatch.delitem(rivals.RIVALS, name)
     monkeypatch.setattr(rivals, "BUDGET", 90_000)
     monkeypatch.setattr(rivals, "STEPS", {"full": 2, "quick": 2})
-    names = ["bottleneck", "quality", "looking"]
-    values = {"run": str(tmp_path), "experiments": names, "quick": True, "seeds": [1]}
-    lab.compare(lab.CompareRecipe.model_validate(values), lambda _: None)
-    stored = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
-    assert stored["failed"] == {}
-    found = stored["experiments"]
-    assert set(found) == set(names)
+    setting = Setting(quick=True, seeds=[1], folder=tmp_path)
+    runs = {"bottleneck": bottleneck.run, "quality": quality.run, "looking": looking.run}
+    found: dict[str, Any] = {name: lab._measure(run, setting, tmp_path, 1) for name, run in runs.items()}
+    assert all(isinstance(each, dict) for each in found.values()), found
     assert {len(each) for each in found["bottleneck"]["data"]["bleu"].values()} == {6}
     assert [row[0] for row in found["quality"]["tables"][0]["rows"]] == ["no attention", "Luong", "Transformer"]
     assert all(0.85 * 90_000 < row[1] < 1.15 * 90_000 for row in found["quality"]["tables"][0]["rows"])
     assert set(found["looking"]["data"]) == {"Luong", "Transformer"}
     assert all(0 <= each["aer"] <= 100 for each in found["looking"]["data"].values())
-    reader, sentence = gates._translator(Setting(quick=True, seeds=[1], folder=tmp_path))
+    reader, sentence = gates._translator(setting)
     pieces, over, _ = gates._over_sentence(reader.translator, sentence)
     assert over.shape == (3, len(pieces))
     assert bool(((over > 0) & (over < 1)).all())

@@ -1,12 +1,17 @@
 """The laboratory: every experiment in turn, its figures, its numbers, and one page that tells the story."""
 
 import json
+import multiprocessing
+import signal
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
 from pydantic import Field
 
 from jumok.config import Config
@@ -28,6 +33,7 @@ from jumok.lab import (
 )
 from jumok.lab.finding import Finding, Setting
 from jumok.lab.report import Section, report
+from jumok.lab.rivals import RIVALS, corpus, trained_rival
 from jumok.tasks.runs import run_path
 from jumok.training.run import Run
 
@@ -35,19 +41,31 @@ Name = Literal[
     "memory", "gradients", "saturation", "gates", "recency", "bottleneck",
     "price", "needs", "quality", "looking", "context",
 ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One experiment: `rivals` are trained before it starts; it runs `alone` if it measures time."""
+
+    title: str
+    run: Callable[[Setting], Finding]
+    rivals: bool = False
+    alone: bool = False
+
+
 # in the order of the story: what recurrence loses, what gates mend, what one vector holds, what attention needs
-EXPERIMENTS: dict[Name, tuple[str, Callable[[Setting], Finding]]] = {
-    "memory": (memory.TITLE, memory.run),
-    "gradients": (gradients.TITLE, gradients.run),
-    "saturation": (saturation.TITLE, saturation.run),
-    "gates": (gates.TITLE, gates.run),
-    "recency": (recency.TITLE, recency.run),
-    "bottleneck": (bottleneck.TITLE, bottleneck.run),
-    "price": (price.TITLE, price.run),
-    "needs": (needs.TITLE, needs.run),
-    "quality": (quality.TITLE, quality.run),
-    "looking": (looking.TITLE, looking.run),
-    "context": (context.TITLE, context.run),
+EXPERIMENTS: dict[Name, Experiment] = {
+    "memory": Experiment(memory.TITLE, memory.run),
+    "gradients": Experiment(gradients.TITLE, gradients.run),
+    "saturation": Experiment(saturation.TITLE, saturation.run),
+    "gates": Experiment(gates.TITLE, gates.run, rivals=True),
+    "recency": Experiment(recency.TITLE, recency.run),
+    "bottleneck": Experiment(bottleneck.TITLE, bottleneck.run, rivals=True),
+    "price": Experiment(price.TITLE, price.run, alone=True),
+    "needs": Experiment(needs.TITLE, needs.run),
+    "quality": Experiment(quality.TITLE, quality.run, rivals=True),
+    "looking": Experiment(looking.TITLE, looking.run, rivals=True),
+    "context": Experiment(context.TITLE, context.run),
 }
 
 
@@ -90,27 +108,88 @@ def compare(recipe: CompareRecipe, say: Callable[[str], None] = print) -> Path:
     )
     asked = {"quick": recipe.quick, "seeds": list(seeds), "runs": recipe.runs, "data": recipe.data.model_dump()}
     results = _finished(folder / "results.json", asked)
+    todo = []
     for name in recipe.experiments:
-        title, run = EXPERIMENTS[name]
         if name in results["experiments"]:
-            say(f"{title}: kept from {folder / 'results.json'}")
-            continue
-        say(f"{title} ...")
-        start = time.monotonic()
-        try:
-            results["experiments"][name] = _kept(run(setting), figures)
-        except UserError:
-            raise
-        except Exception as error:  # one broken experiment must not cost the others
-            results["failed"][name] = f"{type(error).__name__}: {error}"
-            say(f"{title}: failed, {error}")
+            say(f"{EXPERIMENTS[name].title}: kept from {folder / 'results.json'}")
         else:
-            results["failed"].pop(name, None)
-            results["experiments"][name]["seconds"] = round(time.monotonic() - start, 1)
-            say(f"{title}: {results['experiments'][name]['shows']}")
-        _write(folder, results, recipe)
+            todo.append(name)
+    with closing(side_by_side(setting, todo, figures)) as outcomes:
+        for name, outcome in outcomes:
+            results["failed" if isinstance(outcome, str) else "experiments"][name] = outcome
+            _write(folder, results, recipe)
+            told = f"failed, {outcome}" if isinstance(outcome, str) else outcome["shows"]
+            say(f"{EXPERIMENTS[name].title}: {told}")
     _write(folder, results, recipe)
     return folder / "report.html"
+
+
+def side_by_side(
+    setting: Setting, names: Sequence[Name], figures: Path
+) -> Generator[tuple[Name, dict[str, Any] | str]]:
+    """Each experiment's stored finding, or why it failed, as they end: one process a core, with one thread each.
+
+    The small models of the laboratory gain nothing from a second thread. Raises `UserError` if one does.
+    """
+    cores = torch.get_num_threads()
+    quiet = replace(setting, say=_say)
+    tasks = [name for name in names if not EXPERIMENTS[name].alone]
+    with _workers(min(cores, len(tasks) + len(RIVALS))) as pool:
+        ready = []
+        if any(EXPERIMENTS[name].rivals for name in tasks):
+            corpus(setting.folder)  # written once, before several ask for it
+            ready = [pool.submit(_train, quiet, name) for name in RIVALS]
+        first = [name for name in tasks if not EXPERIMENTS[name].rivals]
+        running = {pool.submit(_measure, EXPERIMENTS[name].run, quiet, figures, 1): name for name in first}
+        for training in ready:
+            training.result()
+        later = [name for name in tasks if EXPERIMENTS[name].rivals]
+        running |= {pool.submit(_measure, EXPERIMENTS[name].run, quiet, figures, 1): name for name in later}
+        for done in as_completed(running):
+            yield running[done], done.result()
+        for name in names:
+            if EXPERIMENTS[name].alone:
+                yield name, pool.submit(_measure, EXPERIMENTS[name].run, quiet, figures, cores).result()
+
+
+@contextmanager
+def _workers(count: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes that end with the block, at once if it is left by an error."""
+    pool = ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"), initializer=_obedient)
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in multiprocessing.active_children():
+            process.terminate()
+        raise
+    pool.shutdown()
+
+
+def _obedient() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the first process ends the others
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _train(setting: Setting, name: str) -> None:
+    torch.set_num_threads(1)
+    trained_rival(setting, name)
+
+
+def _measure(run: Callable[[Setting], Finding], setting: Setting, figures: Path, threads: int) -> dict[str, Any] | str:
+    """In a worker: the finding as plain values, its figures written; one broken experiment must not cost the others."""
+    torch.set_num_threads(threads)
+    start = time.monotonic()
+    try:
+        kept = _kept(run(setting), figures)
+    except UserError:
+        raise
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return kept | {"seconds": round(time.monotonic() - start, 1)}
 
 
 def _given(recipe: CompareRecipe) -> tuple[dict[str, Path], tuple[list[str], list[str]]]:
@@ -176,7 +255,7 @@ def _kept(finding: Finding, figures: Path) -> dict[str, Any]:
 def _write(folder: Path, results: Mapping[str, Any], recipe: CompareRecipe) -> None:
     atomic_write(folder / "results.json", json.dumps(results, ensure_ascii=False, indent=1))
     sections = [
-        Section(EXPERIMENTS[name][0], results["experiments"].get(name), results["failed"].get(name))
+        Section(EXPERIMENTS[name].title, results["experiments"].get(name), results["failed"].get(name))
         for name in recipe.experiments
         if name in results["experiments"] or name in results["failed"]
     ]

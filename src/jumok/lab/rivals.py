@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,19 +94,25 @@ def generated_rivals(setting: Setting) -> list[Rival]:
 
     One whose training diverges is left out: that it is missing is its result.
     """
-    found = []
-    for name, model in RIVALS.items():
-        path = setting.folder / "rivals" / name.lower().replace(" ", "-")
-        recipe = _recipe(setting, path, model)
-        if not _finished(path, recipe):
-            setting.say(f"training on the generated corpus: {name}")
-            try:
+    paths = {name: trained_rival(setting, name) for name in RIVALS}
+    return [Rival(name, path, Translator.load(path)) for name, path in paths.items() if path is not None]
+
+
+def trained_rival(setting: Setting, name: str) -> Path | None:
+    """The run of one rival, trained now unless it is there; None if its training diverges."""
+    path = setting.folder / "rivals" / name.lower().replace(" ", "-")
+    recipe = _recipe(setting, path, RIVALS[name])
+    if not _finished(path, recipe):
+        setting.say(f"training on the generated corpus: {name}")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # several are trained at once: one terminal is no place for all their bars
+            with open(f"{path}.log", "a", encoding="utf-8") as log, redirect_stdout(log):
                 train_translator(recipe, resume=path.exists(), say=lambda _: None)
-            except Diverged as error:
-                setting.say(f"{name} diverged: {error}")
-                continue
-        found.append(Rival(name, path, Translator.load(path)))
-    return found
+        except Diverged as error:
+            setting.say(f"{name} diverged: {error}")
+            return None
+    return path
 
 
 def widths(model: Mapping[str, Any], dim: int) -> dict[str, int]:
@@ -132,7 +139,7 @@ def _recipe(setting: Setting, path: Path, model: Mapping[str, Any]) -> Translate
     values["run"] = str(path)
     values["data"]["folder"] = str(corpus(setting.folder))
     values["model"] = dict(model) | widths(model, width) | {"dropout": 0.05, "max_len": 256}
-    values["training"] |= {"steps": steps, "validate_every": steps, "tensorboard": False}
+    values["training"] |= {"steps": steps, "validate_every": steps, "tensorboard": False, "threads": 1}
     values["training"]["log_every"] = min(20, steps)
     values["seed"] = setting.seeds[0]
     return parse(TranslateRecipe, values, "the laboratory's recipe")
