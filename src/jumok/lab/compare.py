@@ -5,7 +5,7 @@ import multiprocessing
 import signal
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor, as_completed, wait
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -141,8 +141,7 @@ def side_by_side(
             ready = [pool.submit(_train, quiet, name) for name in RIVALS]
         first = [name for name in tasks if not EXPERIMENTS[name].rivals]
         running = {pool.submit(_measure, EXPERIMENTS[name].run, quiet, figures, 1): name for name in first}
-        for training in ready:
-            training.result()
+        wait(ready)  # what went wrong there is told by the experiments that need it
         later = [name for name in tasks if EXPERIMENTS[name].rivals]
         running |= {pool.submit(_measure, EXPERIMENTS[name].run, quiet, figures, 1): name for name in later}
         for done in as_completed(running):

@@ -37,6 +37,13 @@ def canvas(
     return figure, axes
 
 
+def log_places(axis: "Axes", places: Sequence[int]) -> None:
+    """A logarithmic x axis with these ticks and no others."""
+    axis.set_xscale("log")
+    axis.set_xticks(places, [str(place) for place in places], fontsize=8)
+    axis.set_xticks([], minor=True)
+
+
 @cache
 def fonts() -> list[str]:
     """The font families to draw text with, those that are installed."""

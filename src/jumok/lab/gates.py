@@ -50,8 +50,8 @@ def draw_late_cue(length: int, batch: int, generator: torch.Generator) -> tuple[
 
 def run(setting: Setting) -> Finding:
     """The gates of an LSTM trained on a recall, before, at and after the cue; of a translator's, over a sentence."""
-    length: int = setting.pick(50, 30)
-    steps = setting.pick(800, 250)
+    length: int = setting.pick(50, 20)
+    steps = setting.pick(1500, 500)
 
     def draw(generator: torch.Generator) -> tuple[Tensor, Tensor]:
         return draw_late_cue(length, 32, generator)
@@ -59,7 +59,7 @@ def run(setting: Setting) -> Finding:
     torch.manual_seed(setting.seeds[0])
     setting.say("gates: LSTM")
     model = matched("lstm", VOCAB, CUES, BUDGET)
-    drill(model, draw, steps=steps, seed=setting.seeds[0])
+    drill(model, draw, steps=steps, seed=setting.seeds[0], learning_rate=1e-2, enough=0.01)
     right = accuracy(model, draw, seed=setting.seeds[0])
     tokens, _ = draw_late_cue(length, 256, torch.Generator().manual_seed(2**32))
     gates = _gates(model, tokens)

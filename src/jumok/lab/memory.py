@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from jumok.lab.drill import accuracy, drill
-from jumok.lab.figures import canvas, curves
+from jumok.lab.figures import canvas, curves, log_places
 from jumok.lab.finding import Finding, Setting, Table
 from jumok.lab.readers import LABELS, Kind, matched, parameters
 
@@ -52,8 +52,8 @@ def run(setting: Setting) -> Finding:
     figure, axis = canvas()
     curves(axis, distances, found)
     axis.axhline(100 / CUES, color="grey", linestyle=":", linewidth=1)
-    axis.set(xscale="log", xlabel="steps between the cue and the question", ylabel="right answers (%)", ylim=(0, 104))
-    axis.set_xticks(distances, [str(d) for d in distances])
+    axis.set(xlabel="steps between the cue and the question", ylabel="right answers (%)", ylim=(0, 104))
+    log_places(axis, distances)
     axis.legend()
     return Finding(
         shows=_sentence(distances, found),

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from jumok.lab.figures import canvas, curves
+from jumok.lab.figures import canvas, curves, log_places
 from jumok.lab.finding import Finding, Setting, Table
 from jumok.nn.attention import Attention
 from jumok.nn.convolution import ConvolutionBlock
@@ -166,12 +166,12 @@ def run(setting: Setting) -> Finding:
     figure, axes = canvas(1, len(devices) + 1, width=5.5 * (len(devices) + 1))
     for axis, device in zip(axes, devices, strict=False):
         curves(axis, lengths, {name: [row] for name, row in times[device].items()})
-        axis.set(xscale="log", yscale="log", xlabel="length (tokens)", ylabel="µs a token", title=f"step, {device}")
-        axis.set_xticks(lengths, [str(n) for n in lengths], fontsize=8)
+        axis.set(yscale="log", xlabel="length (tokens)", ylabel="µs a token", title=f"step, {device}")
+        log_places(axis, lengths)
     axes[0].legend()
     curves(axes[-1], memory_lengths, {name: [row] for name, row in memory.items()})
-    axes[-1].set(xscale="log", yscale="log", xlabel="length (tokens)", ylabel="MiB", title="peak memory of a step")
-    axes[-1].set_xticks(memory_lengths, [str(n) for n in memory_lengths], fontsize=8)
+    axes[-1].set(yscale="log", xlabel="length (tokens)", ylabel="MiB", title="peak memory of a step")
+    log_places(axes[-1], memory_lengths)
     growth = {row[0]: row[2] for row in rows}
     return Finding(
         shows="Memory grows with length to the power "

@@ -28,11 +28,11 @@ RIVALS: dict[str, dict[str, Any]] = {
     "Bahdanau": {"architecture": "seq2seq", "cell": "gru", "decoder": "bahdanau", "score": "additive"},
     "Luong": {"architecture": "seq2seq", "cell": "lstm", "decoder": "luong", "score": "general"},
     "ConvS2S": {"architecture": "convs2s", "depth": 3},
-    "Transformer": {"architecture": "transformer", "depth": 2, "heads": 4, "norm": "pre"},
+    "Transformer": {"architecture": "transformer", "depth": 2, "heads": 4, "norm": "pre", "positions": "rotary"},
 }
 VOCAB = 900
 BUDGET = 600_000
-STEPS = {"full": 2400, "quick": 300}
+STEPS = {"full": 2400, "quick": 450}
 SENTENCE = "five past three in the afternoon on the twentieth of November, 2026"  # the one that is pictured
 
 
@@ -129,7 +129,7 @@ def matched_width(model: Mapping[str, Any]) -> int:
         with torch.device("meta"):
             return parameters(build(config(**(dict(model) | sizes))))
 
-    return nearest_width(size, BUDGET, 4)
+    return nearest_width(size, BUDGET, 8)
 
 
 def _recipe(setting: Setting, path: Path, model: Mapping[str, Any]) -> TranslateRecipe:
