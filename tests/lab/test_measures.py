@@ -9,7 +9,7 @@ from torch import nn
 
 from jumok.errors import UserError
 from jumok.lab.bottleneck import joined
-from jumok.lab.context import CORPORA, Generated, Given, own_sentences
+from jumok.lab.context import Generated, Given
 from jumok.lab.drill import accuracy, drill
 from jumok.lab.gates import gates_of
 from jumok.lab.gradients import by_distance, cue_against_noise, cue_places, draw_cue, input_gradients
@@ -18,6 +18,7 @@ from jumok.lab.needs import PAIRS, VALUES, BareAttention, draw_dictionary, draw_
 from jumok.lab.price import exponent, peak_bytes
 from jumok.lab.readers import KINDS, Kind, Reader, matched, nearest_width, parameters
 from jumok.lab.saturation import probe, run_states, scaled
+from jumok.lab.sentences import CORPORA, own_sentences
 from jumok.nn.recurrent import RecurrentLayer
 
 

@@ -34,6 +34,7 @@ from jumok.lab import (
 from jumok.lab.finding import Finding, Setting
 from jumok.lab.report import Section, report
 from jumok.lab.rivals import RIVALS, corpus, trained_rival
+from jumok.lab.sentences import own_sentences
 from jumok.tasks.runs import run_path
 from jumok.training.run import Run
 
@@ -99,7 +100,7 @@ def compare(recipe: CompareRecipe, say: Callable[[str], None] = print) -> Path:
     """
     folder = Path(recipe.run)
     runs, test = _given(recipe)
-    sentences = context.own_sentences(recipe.data.sentences) if recipe.data.sentences else ()
+    sentences = own_sentences(recipe.data.sentences) if recipe.data.sentences else ()
     figures = folder / "figures"
     _prepare(figures)
     seeds = recipe.seeds[:2] if recipe.quick else recipe.seeds

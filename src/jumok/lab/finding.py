@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from jumok.lab.context import Example
+    from jumok.lab.sentences import Example
 
 Cell = str | int | float | None
 
