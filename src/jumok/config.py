@@ -60,6 +60,8 @@ def parse(cls: type[C], values: dict[str, Any], where: str) -> C:
         known = [key for key, *_ in explain(cls, values)]
         lines = [_explain_error(dict(item), known) for item in error.errors(include_url=False)]
         raise UserError(f"{where}: " + "; ".join(lines)) from None
+    except UserError as error:  # of a validator that sees several keys
+        raise UserError(f"{where}: {error}") from None
 
 
 def explain(cls: type[Config], values: object = None, prefix: str = "") -> list[tuple[str, str, str, str]]:

@@ -162,6 +162,13 @@ def test_an_unknown_architecture_lists_the_known_ones(data: Path, family: Any) -
     assert "transformer, seq2seq, convs2s" in said
 
 
+def test_a_mistake_of_several_keys_names_the_recipe(data: Path) -> None:
+    values = values_of(data, Path("run"))
+    values["tokenizer"]["joint"] = False
+    with pytest.raises(UserError, match=r"the test's recipe: model\.tied = all needs one vocabulary"):
+        parse(TranslateRecipe, values, "the test's recipe")
+
+
 @pytest.mark.parametrize("model", ["seq2seq", 3, [], None], ids=str)
 def test_a_model_that_is_no_group_of_keys_is_refused(data: Path, model: object) -> None:
     with pytest.raises(UserError, match=r"the test's recipe: model = .*dictionary"):
