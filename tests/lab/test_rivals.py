@@ -35,7 +35,7 @@ def test_translators_are_compared_end_to_end(tmp_path: Path, monkeypatch: pytest
     """Untrained ones, nearly: what is measured is not worth a look, but every step of it runs."""
     for name in ("Bahdanau", "ConvS2S"):
         monkeypatch.delitem(rivals.RIVALS, name)
-    monkeypatch.setattr(rivals, "BUDGET", 90_000)
+    monkeypatch.setattr(rivals, "BUDGET", 110_000)
     monkeypatch.setattr(rivals, "STEPS", {"full": 2, "quick": 2})
     setting = Setting(quick=True, seeds=[1], folder=tmp_path)
     runs = {"bottleneck": bottleneck.run, "quality": quality.run, "looking": looking.run}
@@ -43,7 +43,7 @@ def test_translators_are_compared_end_to_end(tmp_path: Path, monkeypatch: pytest
     assert all(isinstance(each, dict) for each in found.values()), found
     assert {len(each) for each in found["bottleneck"]["data"]["bleu"].values()} == {6}
     assert [row[0] for row in found["quality"]["tables"][0]["rows"]] == ["no attention", "Luong", "Transformer"]
-    assert all(0.85 * 90_000 < row[1] < 1.15 * 90_000 for row in found["quality"]["tables"][0]["rows"])
+    assert all(0.85 * 110_000 < row[1] < 1.15 * 110_000 for row in found["quality"]["tables"][0]["rows"])
     assert set(found["looking"]["data"]) == {"Luong", "Transformer"}
     assert all(0 <= each["aer"] <= 100 for each in found["looking"]["data"].values())
     reader, sentence = gates._translator(setting)

@@ -4,6 +4,7 @@ Every process runs the whole program (`--devices 2` starts the others as torchru
 `start` must be the same in each; files are written by the first one alone.
 """
 
+import atexit
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -59,10 +60,19 @@ def start(options: TrainingOptions, precision: str, threads: int | None) -> Fabr
     )
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # not a line per process about processes
     fabric.launch()
+    if several:
+        # gloo's threads still hold tensors: freed after the interpreter has ended, they abort the process
+        atexit.register(leave)
     if kind == "cpu":
         keep_freed_memory()
     torch.set_num_threads(share)
     return fabric
+
+
+def leave() -> None:
+    """Leave the group of processes, if there is one."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def first_only(fabric: Fabric, action: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
