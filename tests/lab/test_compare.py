@@ -1,7 +1,9 @@
 """The laboratory as a whole: what it leaves on disk, and what happens when something goes wrong."""
 
 import json
+import os
 import re
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,11 @@ def small(setting: Setting) -> Finding:
 
 def broken(setting: Setting) -> Finding:
     raise ZeroDivisionError("no luck")
+
+
+def killed(setting: Setting) -> Finding:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return small(setting)
 
 
 def slow(setting: Setting) -> Finding:
@@ -77,10 +84,28 @@ def test_what_is_finished_is_not_done_again(tmp_path: Path, experiments: dict[st
     assert any("kept from" in line for line in told)
     stored = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
     assert set(stored["experiments"]) == {"memory", "gates"}
-    # other seeds are another measurement
-    lab.compare(recipe(tmp_path, seeds=[9]), lambda _: None)
+
+
+def test_results_of_other_settings_are_not_touched(tmp_path: Path, experiments: dict[str, Any]) -> None:
+    lab.compare(recipe(tmp_path), lambda _: None)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(UserError, match=r"seeds = \[1, 2, 3\], not \[9\].* give another run="):
+        lab.compare(recipe(tmp_path, seeds=[9]), lambda _: None)
+    with pytest.raises(UserError, match=r"quick = False, not True"):
+        lab.compare(recipe(tmp_path, quick=True), lambda _: None)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_a_worker_that_is_killed_costs_only_its_own_work(tmp_path: Path, experiments: dict[str, Any]) -> None:
+    lab.compare(recipe(tmp_path, experiments=["memory"]), lambda _: None)
+    experiments["gates"] = lab.Experiment("Gates", killed)
+    with pytest.raises(UserError, match="killed from outside"):
+        lab.compare(recipe(tmp_path), lambda _: None)
+    experiments |= {"memory": lab.Experiment("Memory", broken), "gates": lab.Experiment("Gates", small)}
+    lab.compare(recipe(tmp_path), lambda _: None)
     stored = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
-    assert set(stored["experiments"]) == {"gates"}
+    assert set(stored["experiments"]) == {"memory", "gates"}
+    assert not stored["failed"]
 
 
 def test_one_that_fails_is_named_and_the_others_go_on(tmp_path: Path, experiments: dict[str, Any]) -> None:

@@ -8,7 +8,6 @@ import torch
 from torch import nn
 
 from jumok.errors import UserError
-from jumok.lab.bottleneck import joined
 from jumok.lab.context import Generated, Given
 from jumok.lab.drill import accuracy, drill
 from jumok.lab.gates import gates_of
@@ -17,6 +16,7 @@ from jumok.lab.memory import CUES, VOCAB, draw_recall, reach
 from jumok.lab.needs import PAIRS, VALUES, BareAttention, draw_dictionary, draw_order, draw_two
 from jumok.lab.price import exponent, peak_bytes
 from jumok.lab.readers import KINDS, Kind, Reader, matched, nearest_width, parameters
+from jumok.lab.rivals import joined, mixed
 from jumok.lab.saturation import probe, run_states, scaled
 from jumok.lab.sentences import CORPORA, own_sentences
 from jumok.nn.recurrent import RecurrentLayer
@@ -107,8 +107,8 @@ def test_states_step_by_step_are_the_layer_s() -> None:
 
 def test_the_probe_reads_what_is_there_and_nothing_else() -> None:
     labels = torch.randint(4, (2000,))
-    mixed = nn.functional.one_hot(labels, 4).float() @ torch.randn(4, 9) + 0.05 * torch.randn(2000, 9)
-    assert probe(mixed, labels, 4, 1000) > 99
+    noisy = nn.functional.one_hot(labels, 4).float() @ torch.randn(4, 9) + 0.05 * torch.randn(2000, 9)
+    assert probe(noisy, labels, 4, 1000) > 99
     assert probe(torch.randn(2000, 9), labels, 4, 1000) == pytest.approx(25, abs=6)
 
 
@@ -131,6 +131,12 @@ def test_the_exponent_of_a_power_is_its_power() -> None:
 
 def test_joined_sentences_drop_what_is_left_over() -> None:
     assert joined(["a", "b", "c", "d", "e"], 2) == ["a b", "c d"]
+
+
+def test_a_sixth_of_the_lessons_is_joined_by_each_number() -> None:
+    learnt = mixed([str(n) for n in range(6 * 60)])
+    assert [sum(len(line.split()) == n for line in learnt) for n in range(1, 7)] == [60, 30, 20, 15, 12, 10]
+    assert " ".join(learnt) == " ".join(str(n) for n in range(6 * 60))
 
 
 def test_dictionaries_hold_the_answer_once() -> None:

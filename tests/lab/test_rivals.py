@@ -6,13 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from jumok.data.tokenizer import TokenizerPair
+from jumok.decoding.search import SearchOptions
 from jumok.errors import Diverged, UserError
 from jumok.lab import bottleneck, gates, looking, quality, rivals
 from jumok.lab import compare as lab
 from jumok.lab.finding import Setting
 from jumok.lab.quality import Scored
+from jumok.models.seq2seq import Seq2Seq, Seq2SeqConfig
+from jumok.nn.recurrent import lstm_gates
+from jumok.nn.recurrent_text import RecurrentEncoder
 from jumok.tasks.runs import run_path
+from jumok.tasks.translate_predict import Translator
 
 
 def test_rivals_are_of_one_size() -> None:
@@ -27,8 +34,8 @@ def test_a_rival_that_diverges_is_left_out_and_named(tmp_path: Path, monkeypatch
     monkeypatch.setattr(rivals, "train_translator", diverge)
     said: list[str] = []
     setting = Setting(quick=True, seeds=[1], folder=tmp_path, say=said.append)
-    assert rivals.generated_rivals(setting) == []
-    assert "Bahdanau diverged: the loss became nan at step 7" in said
+    assert rivals.generated_rivals(setting) == {}
+    assert "Bahdanau, seed 1, diverged: the loss became nan at step 7" in said
 
 
 def test_translators_are_compared_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,24 +44,45 @@ def test_translators_are_compared_end_to_end(tmp_path: Path, monkeypatch: pytest
         monkeypatch.delitem(rivals.RIVALS, name)
     monkeypatch.setattr(rivals, "BUDGET", 110_000)
     monkeypatch.setattr(rivals, "STEPS", {"full": 2, "quick": 2})
-    setting = Setting(quick=True, seeds=[1], folder=tmp_path)
+    monkeypatch.setattr(rivals, "rival_seeds", lambda setting: setting.seeds)
+    setting = Setting(quick=True, seeds=[1, 2], folder=tmp_path)
     runs = {"bottleneck": bottleneck.run, "quality": quality.run, "looking": looking.run}
     found: dict[str, Any] = {name: lab._measure(run, setting, tmp_path, 1) for name, run in runs.items()}
     assert all(isinstance(each, dict) for each in found.values()), found
-    assert {len(each) for each in found["bottleneck"]["data"]["bleu"].values()} == {6}
+    bleu = found["bottleneck"]["data"]["bleu"]
+    assert {len(each) for each in bleu.values()} == {2}
+    assert {len(scores) for each in bleu.values() for scores in each} == {6}
     assert [row[0] for row in found["quality"]["tables"][0]["rows"]] == ["no attention", "Luong", "Transformer"]
     assert all(0.85 * 110_000 < row[1] < 1.15 * 110_000 for row in found["quality"]["tables"][0]["rows"])
     assert set(found["looking"]["data"]) == {"Luong", "Transformer"}
-    assert all(0 <= each["aer"] <= 100 for each in found["looking"]["data"].values())
-    reader, sentence = gates._translator(setting)
-    pieces, over, _ = gates._over_sentence(reader.translator, sentence)
+    assert all(0 <= aer <= 100 for each in found["looking"]["data"].values() for aer in each["aer"])
+    path, sentence = gates._translator(setting)
+    pieces, over, _ = gates._over_sentence(Translator.load(path), sentence)
     assert over.shape == (3, len(pieces))
     assert bool(((over > 0) & (over < 1)).all())
 
 
+def test_gates_are_shown_in_the_order_of_reading() -> None:
+    tokenizers = TokenizerPair.load(run_path("demo"))
+    vocab = tokenizers.source.vocab_size
+    sizes: dict[str, Any] = {"source_vocab": vocab, "target_vocab": vocab, "dim": 16, "directions": 1}
+    model = Seq2Seq(Seq2SeqConfig(cell="lstm", reverse_source=True, **sizes)).eval()
+    backwards = Translator([model], tokenizers, SearchOptions(), source="written", target="normal")
+    pieces, over, _ = gates._over_sentence(backwards, "a b c")
+    forward = backwards.tokenizers.source.pieces(backwards.read("a b c"))
+    assert pieces == forward[::-1]
+    # the first piece read meets the zero state: its gates are those of W x + b alone
+    encoder = backwards.models[0].encoder
+    assert isinstance(encoder, RecurrentEncoder)
+    layer = encoder.stack.each()[0]
+    last = encoder.tokens(torch.tensor([backwards.read("a b c")[-1:]]))
+    i, f, _, o = lstm_gates(layer.project(last)[:, 0], layer.recur(torch.zeros(1, layer.dim)))
+    torch.testing.assert_close(over[:, 0], torch.stack([i, f, o]).mean((1, 2)))
+
+
 def test_the_table_says_who_diverged() -> None:
-    table = Scored("a corpus", [], None, {}, {}, ["RNN (ReLU)"]).table()  # type: ignore[arg-type]
-    assert list(table.rows) == [("RNN (ReLU)", None, None, None, "diverged", None, None)]
+    table = Scored("a corpus", {}, "Transformer", {}, {}, ["RNN (ReLU)"]).table()
+    assert list(table.rows) == [("RNN (ReLU)", None, None, None, "diverged", None, None, None)]
 
 
 def test_test_sentences_that_are_missing_are_named_before_any_work(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import torch
 from tests.models.small import MODELS, NEW, VOCAB, lengths, small_model, targets, words
 from torch import nn
 
-from jumok.models.transformer import PRESETS, Transformer, TransformerConfig
+from jumok.models.transformer import Transformer, TransformerConfig
 from jumok.models.translators import TranslationModel
 from jumok.nn.attention import Attention
 from jumok.nn.loss import smoothed_cross_entropy
@@ -46,9 +46,9 @@ def test_every_parameter_gets_a_gradient(options: dict[str, Any]) -> None:
     assert not without_gradient(model)
 
 
-@pytest.mark.parametrize("preset", sorted(PRESETS))
+@pytest.mark.parametrize("preset", sorted(TransformerConfig.PRESETS))
 def test_every_parameter_of_every_preset_gets_a_gradient(preset: str) -> None:
-    sizes = {key: PRESETS[preset][key] for key in ("dim", "hidden")}
+    sizes = {key: TransformerConfig.PRESETS[preset][key] for key in ("dim", "hidden")}
     smaller = {"dim": sizes["dim"] // 8, "hidden": sizes["hidden"] // 8, "depth": 2}
     config = TransformerConfig.preset(preset, source_vocab=VOCAB, target_vocab=VOCAB, **smaller)
     model = Transformer(config).train()

@@ -7,7 +7,7 @@ import pytest
 import torch
 from tests.models.small import BEGIN, VOCAB, lengths, small_translator, targets, words
 
-from jumok.models.convs2s import PRESETS, ConvS2S, ConvS2SConfig
+from jumok.models.convs2s import ConvS2S, ConvS2SConfig
 from jumok.models.translators import TranslationModel
 from jumok.nn.convolution import MultiStepAttention, TemporalConvolution
 
@@ -111,7 +111,7 @@ def test_wrong_options_are_refused_by_name(wrong: dict[str, Any], named: str) ->
         config(**wrong)
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", ConvS2SConfig.PRESETS)
 def test_every_preset_can_be_built_and_changed(name: str) -> None:
     small = ConvS2SConfig.preset(name, source_vocab=VOCAB, target_vocab=VOCAB, dim=10, depth=2, max_len=30)
     assert (small.dim, small.depth) == (10, 2)

@@ -10,7 +10,7 @@ from tests.models.small import VOCAB, lengths, shake, targets, words
 from tests.nn import by_hand
 from torch import Tensor
 
-from jumok.models.seq2seq import PRESETS, Seq2Seq, Seq2SeqConfig
+from jumok.models.seq2seq import Seq2Seq, Seq2SeqConfig
 from jumok.nn.alignment import Additive, Multiplicative
 from jumok.nn.recurrent import reversed_rows
 from jumok.nn.recurrent_text import ContextDecoder, LuongDecoder
@@ -247,7 +247,7 @@ def test_odd_widths_in_one_direction_and_two_vocabularies_are_fine() -> None:
 
 
 def test_presets_are_the_papers() -> None:
-    made = {name: Seq2SeqConfig.preset(name, source_vocab=VOCAB, target_vocab=VOCAB) for name in PRESETS}
+    made = {name: Seq2SeqConfig.preset(name, source_vocab=VOCAB, target_vocab=VOCAB) for name in Seq2SeqConfig.PRESETS}
     sutskever, cho, bahdanau, luong = (made[name] for name in ("sutskever", "cho", "bahdanau", "luong"))
     assert (sutskever.cell, sutskever.depth, sutskever.decoder) == ("lstm", 4, "summary")
     assert [name for name, each in made.items() if each.reverse_source] == ["sutskever"]
@@ -257,7 +257,7 @@ def test_presets_are_the_papers() -> None:
     assert {each.dim for each in (sutskever, cho, bahdanau, luong)} == {1000}
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", Seq2SeqConfig.PRESETS)
 def test_every_preset_can_be_built_and_changed(name: str) -> None:
     small = Seq2SeqConfig.preset(name, source_vocab=VOCAB, target_vocab=VOCAB, dim=10, depth=2)
     assert (small.dim, small.depth) == (10, 2)

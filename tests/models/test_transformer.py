@@ -7,7 +7,7 @@ import pytest
 import torch
 from tests.models.small import BEGIN, VOCAB, lengths, small_config, small_model, targets, words
 
-from jumok.models.transformer import PRESETS, Transformer, TransformerConfig
+from jumok.models.transformer import Transformer, TransformerConfig
 
 
 def by_hand(vocab: int, dim: int, hidden: int, depth: int) -> int:
@@ -43,8 +43,8 @@ def test_presets_are_table_3() -> None:
 
 
 def test_every_preset_can_be_built_and_changed() -> None:
-    assert set(PRESETS) >= {"base", "big", "small", "tiny"}
-    for name in PRESETS:
+    assert set(TransformerConfig.PRESETS) >= {"base", "big", "small", "tiny"}
+    for name in TransformerConfig.PRESETS:
         config = TransformerConfig.preset(name, source_vocab=VOCAB, target_vocab=VOCAB, depth=1, dim=40, heads=5)
         assert (config.depth, config.dim) == (1, 40)
         with torch.device("meta"):

@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -33,7 +34,7 @@ from jumok.lab import (
 )
 from jumok.lab.finding import Finding, Setting
 from jumok.lab.report import Section, report
-from jumok.lab.rivals import RIVALS, corpus, trained_rival
+from jumok.lab.rivals import RIVALS, lessons, rival_seeds, trained_rival
 from jumok.lab.sentences import own_sentences
 from jumok.tasks.runs import run_path
 from jumok.training.run import Run
@@ -115,6 +116,7 @@ def compare(recipe: CompareRecipe, say: Callable[[str], None] = print) -> Path:
             say(f"{EXPERIMENTS[name].title}: kept from {folder / 'results.json'}")
         else:
             todo.append(name)
+    _write(folder, results, recipe)  # from now on the folder is this laboratory's
     with closing(side_by_side(setting, todo, figures)) as outcomes:
         for name, outcome in outcomes:
             results["failed" if isinstance(outcome, str) else "experiments"][name] = outcome
@@ -138,8 +140,8 @@ def side_by_side(
     with _workers(min(cores, len(tasks) + len(RIVALS))) as pool:
         ready = []
         if any(EXPERIMENTS[name].rivals for name in tasks):
-            corpus(setting.folder)  # written once, before several ask for it
-            ready = [pool.submit(_train, quiet, name) for name in RIVALS]
+            lessons(setting.folder)  # written once, before several ask for it
+            ready = [pool.submit(_train, quiet, name, seed) for seed in rival_seeds(setting) for name in RIVALS]
         first = [name for name in tasks if not EXPERIMENTS[name].rivals]
         running = {pool.submit(_measure, EXPERIMENTS[name].run, quiet, figures, 1): name for name in first}
         wait(ready)  # what went wrong there is told by the experiments that need it
@@ -158,10 +160,15 @@ def _workers(count: int) -> Iterator[ProcessPoolExecutor]:
     pool = ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"), initializer=_obedient)
     try:
         yield pool
-    except BaseException:
+    except BaseException as error:
         pool.shutdown(wait=False, cancel_futures=True)
         for process in multiprocessing.active_children():
             process.terminate()
+        if isinstance(error, BrokenProcessPool):
+            raise UserError(
+                "a process of the laboratory was killed from outside, most often for want of memory; what is finished "
+                "is kept: start it again (with OMP_NUM_THREADS=1 one experiment runs at a time)"
+            ) from error
         raise
     pool.shutdown()
 
@@ -174,9 +181,9 @@ def _say(line: str) -> None:
     print(line, flush=True)
 
 
-def _train(setting: Setting, name: str) -> None:
+def _train(setting: Setting, name: str, seed: int) -> None:
     torch.set_num_threads(1)
-    trained_rival(setting, name)
+    trained_rival(setting, name, seed)
 
 
 def _measure(run: Callable[[Setting], Finding], setting: Setting, figures: Path, threads: int) -> dict[str, Any] | str:
@@ -223,16 +230,21 @@ def _prepare(figures: Path) -> None:
 
 
 def _finished(path: Path, asked: Mapping[str, Any]) -> dict[str, Any]:
-    """What an earlier call with the same settings left."""
-    fresh: dict[str, Any] = {"setting": dict(asked), "experiments": {}, "failed": {}}
+    """What an earlier call left, to go on from. Raises `UserError` if it had other settings."""
     if not path.is_file():
-        return fresh
+        return {"setting": dict(asked), "experiments": {}, "failed": {}}
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        known = found["setting"] == asked and isinstance(found["experiments"], dict)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        other = [key for key, value in asked.items() if found["setting"][key] != value]
+        found["experiments"].keys()
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise UserError(f"{path} is not of this laboratory ({error}); give another run= or remove it") from error
-    return found | {"failed": {}} if known else fresh
+    if other:
+        changes = ", ".join(f"{key} = {found['setting'][key]}, not {asked[key]}" for key in other)
+        raise UserError(
+            f"{path} holds results of other settings ({changes}); give another run=, or remove {path.parent}"
+        )
+    return found | {"failed": {}}
 
 
 def _kept(finding: Finding, figures: Path) -> dict[str, Any]:

@@ -1,21 +1,24 @@
 """4. Gates: what an LSTM lets in, keeps and lets out, over a sentence and over a long recall."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from jumok.errors import Diverged
 from jumok.lab.drill import accuracy, drill
-from jumok.lab.figures import PALETTE, canvas, drawable, fonts
+from jumok.lab.figures import PALETTE, canvas, curves, drawable, fonts
 from jumok.lab.finding import Finding, Setting
 from jumok.lab.memory import BUDGET, CUES, VOCAB
 from jumok.lab.readers import Reader, RecurrentBody, matched
-from jumok.lab.rivals import RIVALS, SENTENCE, Rival, generated_rivals, rivals
-from jumok.models.seq2seq import Seq2SeqConfig
+from jumok.lab.rivals import RIVALS, SENTENCE, rival_seeds, trained_rival
 from jumok.nn.recurrent import RecurrentLayer, lstm_gates
 from jumok.nn.recurrent_text import RecurrentEncoder
 from jumok.tasks.translate_predict import Translator
+from jumok.training.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -56,35 +59,40 @@ def run(setting: Setting) -> Finding:
     def draw(generator: torch.Generator) -> tuple[Tensor, Tensor]:
         return draw_late_cue(length, 32, generator)
 
-    torch.manual_seed(setting.seeds[0])
-    setting.say("gates: LSTM")
-    model = matched("lstm", VOCAB, CUES, BUDGET)
-    drill(model, draw, steps=steps, seed=setting.seeds[0], learning_rate=1e-2, enough=0.01)
-    right = accuracy(model, draw, seed=setting.seeds[0])
     tokens, _ = draw_late_cue(length, 256, torch.Generator().manual_seed(2**32))
-    gates = _gates(model, tokens)
+    right: list[float] = []
+    found: dict[str, list[list[float]]] = {name: [] for name in NAMES}
+    for seed in setting.seeds:
+        setting.say(f"gates: LSTM, seed {seed}")
+        torch.manual_seed(seed)
+        model = matched("lstm", VOCAB, CUES, BUDGET)
+        drill(model, draw, steps=steps, seed=seed, learning_rate=1e-2, enough=0.01)
+        right.append(accuracy(model, draw, seed=seed))
+        for name, gate in zip(NAMES, _gates(model, tokens), strict=True):
+            found[name].append(gate.mean((0, 2)).tolist())
     figure, axis = canvas()
-    for number, name in enumerate(NAMES):
-        mean, spread = gates[number].mean((0, 2)), gates[number].mean(0).std(1)
-        axis.plot(mean, color=PALETTE[number], label=name)
-        axis.fill_between(range(length), mean - spread, mean + spread, color=PALETTE[number], alpha=0.15, linewidth=0)
+    curves(axis, list(range(length)), found)
     place = length // 5
     axis.axvline(place, color="black", linewidth=0.8, linestyle=":")
     axis.annotate("cue", (place, 1.02), ha="center", annotation_clip=False)
     axis.set(xlabel="step", ylabel="gate (0 shut, 1 open)", ylim=(0, 1))
     axis.legend()
-    reader, sentence = _translator(setting)
-    pieces, over, drawn = _over_sentence(reader.translator, sentence)
-    at_cue, later = gates[:, :, place].mean((1, 2)), gates[:, :, place + 1 :].mean((1, 2, 3))
+    path, sentence = _translator(setting)
+    pieces, over, drawn = _over_sentence(Translator.load(path, device="cpu"), sentence)
+    over_seeds = {name: np.mean(rows, 0) for name, rows in found.items()}
+    at_cue = {name: row[place] for name, row in over_seeds.items()}
+    later = {name: row[place + 1 :].mean() for name, row in over_seeds.items()}
     return Finding(
-        shows=f"At the cue the input gate opens to {at_cue[0]:.2f} (afterwards {later[0]:.2f}), and from then on the "
-        f"forget gate holds at {later[1]:.2f}; the model answers {right:.0f} % right. Over the sentence "
+        shows=f"At the cue the input gate opens to {at_cue['input gate']:.2f} (afterwards {later['input gate']:.2f}), "
+        f"and from then on the forget gate holds at {later['forget gate']:.2f}; the model answers "
+        f"{np.mean(right):.0f} % right. Over the sentence "
         f"the input gate is widest at “{pieces[int(over[0].argmax())].strip('▁')}”.",
         how=f"LSTM of about {BUDGET} parameters trained to name the cue at step {place} of {length}; mean over its "
-        "units and 256 new sequences, band: spread over the units. Sentence: the first layer of the encoder of "
-        f"{reader.path}, mean over its units, band: spread over them.",
+        f"units and 256 new sequences, {len(setting.seeds)} seeds (band: lowest to highest). "
+        "Sentence: the first layer of the encoder of "
+        f"{path}, mean over its units, band: spread over them; in the order in which it reads.",
         data={
-            "gates": {name: gates[n].mean((0, 2)).tolist() for n, name in enumerate(NAMES)},
+            "gates": found,
             "accuracy": right,
             "sentence": {"pieces": pieces, "gates": {name: over[n].tolist() for n, name in enumerate(NAMES)}},
         },
@@ -98,24 +106,28 @@ def _gates(model: Reader, tokens: Tensor) -> Tensor:
     return gates_of(model.body.stack.each()[0], model.tokens(tokens))
 
 
-def _translator(setting: Setting) -> tuple[Rival, str]:
-    """A translator whose encoder is an LSTM, and a sentence for it: of the given runs if one is, or of the rivals."""
-    for rival in rivals(setting) if setting.runs else []:
-        config = rival.translator.models[0].config
-        if isinstance(config, Seq2SeqConfig) and config.cell == "lstm":
-            return rival, next((line for line in setting.test[0] if 8 <= len(line.split()) <= 12), setting.test[0][0])
-    chosen = [rival for rival in generated_rivals(setting) if RIVALS[rival.name].get("cell") == "lstm"]
-    return chosen[-1], SENTENCE
+def _translator(setting: Setting) -> tuple[Path, str]:
+    """A run whose encoder is an LSTM, and a sentence for it: of the given runs if one is, or of the rivals."""
+    for path in setting.runs.values():
+        model = Run.open(path).config["model"]
+        if model.get("architecture") == "seq2seq" and model["cell"] == "lstm":
+            return path, next((line for line in setting.test[0] if 8 <= len(line.split()) <= 12), setting.test[0][0])
+    lstms = [name for name, model in RIVALS.items() if model.get("cell") == "lstm"]
+    trained = trained_rival(setting, lstms[-1], rival_seeds(setting)[0])
+    if trained is None:
+        raise Diverged(f"the training of {lstms[-1]} diverged; it has no gates to show")
+    return trained, SENTENCE
 
 
 @torch.no_grad()
 def _over_sentence(translator: Translator, sentence: str) -> tuple[list[str], Float[Tensor, "3 N"], "Figure"]:
-    """The pieces of a sentence, each gate's mean over the units at every one of them, and the picture."""
-    source = translator.tokenizers.source.encode(sentence)
+    """The pieces of a sentence in the order they are read, each gate's mean over the units at them, and the picture."""
     encoder = translator.models[0].encoder
     assert isinstance(encoder, RecurrentEncoder)
-    gates = gates_of(encoder.stack.each()[0], encoder.tokens(torch.tensor([source])))[:, 0].float()
-    pieces = translator.tokenizers.source.pieces(source)
+    read = translator.read(sentence)
+    read = read[::-1] if encoder.backwards else read
+    gates = gates_of(encoder.stack.each()[0], encoder.tokens(torch.tensor([read])))[:, 0]
+    pieces = translator.tokenizers.source.pieces(read)
     mean, spread = gates.mean(2), gates.std(2)
     figure, axis = canvas(width=max(7.0, 0.38 * len(pieces)))
     for number, name in enumerate(NAMES):

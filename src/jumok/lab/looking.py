@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,7 @@ from jumok.errors import UserError
 from jumok.insight.maps import Map, Span, alignment_error_rate, average, best_match, gold_pairs
 from jumok.lab.figures import canvas, drawable, fonts
 from jumok.lab.finding import Finding, Setting, Table
-from jumok.lab.rivals import SENTENCE, Rival, corpus, generated_rivals
+from jumok.lab.rivals import SENTENCE, Rival, corpus, generated_rivals, trainings
 from jumok.tasks.translate_predict import Translator
 
 if TYPE_CHECKING:
@@ -67,30 +68,40 @@ def error_rates(translator: Translator, examples: list[Gold]) -> dict[str, float
 
 def run(setting: Setting) -> Finding:
     """The rivals of the generated corpus, whose links are known."""
-    models = [rival for rival in generated_rivals(setting) if has_attention(rival.translator)]
+    models = {name: them for name, them in generated_rivals(setting).items() if has_attention(them[0].translator)}
     lines = read_lines(corpus(setting.folder) / "test.links.jsonl", "none").lines
     examples = [gold(line) for line in lines[: setting.pick(200, 60)]]
     half = len(examples) // 2
-    rates: dict[str, dict[str, object]] = {}
-    layers: dict[str, str] = {}
-    for rival in models:
-        setting.say(f"where they look: {rival.name}")
-        first = error_rates(rival.translator, examples[:half])
-        layers[rival.name] = min(first, key=lambda name: first[name])
-        held_out = error_rates(rival.translator, examples[half:])
-        rates[rival.name] = {"layer": layers[rival.name], "aer": held_out[layers[rival.name]], "layers": held_out}
+    layers: dict[str, list[str]] = {}
+    rates: dict[str, list[float]] = {}
+    for name, trained in models.items():
+        setting.say(f"where they look: {name}")
+        for rival in trained:
+            first = error_rates(rival.translator, examples[:half])
+            layer = min(first, key=lambda layer: first[layer])
+            layers.setdefault(name, []).append(layer)
+            rates.setdefault(name, []).append(error_rates(rival.translator, examples[half:])[layer])
     figure, axes = canvas(1, len(models), width=4.6 * len(models), height=4.6, squeeze=False)
-    for axis, rival in zip(axes[0], models, strict=True):
-        _draw(axis, rival, layers[rival.name])
-    best = {name: float(str(values["aer"])) for name, values in rates.items()}
+    for axis, (name, trained) in zip(axes[0], models.items(), strict=True):
+        _draw(axis, trained[0], layers[name][0])
+    best = {name: fmean(values) for name, values in rates.items()}
     return Finding(
         shows="Alignment error rate: " + ", ".join(f"{name} {value:.1f} %" for name, value in best.items()) + ".",
         how=f"Models trained here on the generated corpus. Each linked piece of the output is aligned to the source "
         f"piece that its row looks at most (mean of a layer's heads); the layer is chosen on {half} test sentences and "
-        f"scored on {len(examples) - half} others by AER (Och and Ney 2003), 0 is perfect. Pictured: “{SENTENCE}”.",
-        data=rates,
+        f"scored on {len(examples) - half} others by AER (Och and Ney 2003), 0 is perfect; {trainings(models)}. "
+        f"Pictured: “{SENTENCE}”, the first training of each.",
+        data={name: {"aer": rates[name], "layer": layers[name]} for name in models},
         figures={"where_they_look": figure},
-        tables=[Table(["model", "layer", "AER (%)"], [(n, layers[n], round(best[n], 1)) for n in best])],
+        tables=[
+            Table(
+                ["model", "layer", "AER (%)", "lowest - highest"],
+                [
+                    (name, ", ".join(sorted(set(layers[name]))), round(best[name], 1), f"{min(v):.1f} - {max(v):.1f}")
+                    for name, v in rates.items()
+                ],
+            )
+        ],
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -19,6 +20,7 @@ from jumok.nn.recurrent import RecurrentLayer
 
 TITLE = "Parallel work and price"
 DIM, HEADS = 256, 4
+STATUS = Path("/proc/self/status")  # what the kernel says of this process; on Linux alone
 TOKENS = 4096  # a batch: as many sequences as fit
 # Vaswani et al. 2017, Table 1: layer, cost per layer, sequential operations, longest path
 TABLE_1 = [
@@ -89,8 +91,8 @@ def exponent(lengths: Sequence[float], values: Sequence[float]) -> float:
     return over / sum((a - mean_x) ** 2 for a in x)
 
 
-def step_seconds(layer: nn.Module, x: Tensor, repeats: int) -> float:
-    """The median time of a step: forward and backward of the sum of the outputs."""
+def step_seconds(layer: nn.Module, x: Tensor, repeats: int) -> list[float]:
+    """The times of `repeats` steps, the shortest first: forward and backward of the sum of the outputs."""
     times = []
     for _ in range(repeats + 1):
         layer.zero_grad()
@@ -100,7 +102,7 @@ def step_seconds(layer: nn.Module, x: Tensor, repeats: int) -> float:
         layer(inputs).sum().backward()
         _wait(x.device)
         times.append(time.perf_counter() - start)
-    return sorted(times[1:])[repeats // 2]  # the first one warms up
+    return sorted(times[1:])  # the first one warms up
 
 
 def peak_bytes(name: str, length: int) -> int:
@@ -125,8 +127,7 @@ def _measure_peak(name: str, length: int, answer: Connection) -> None:
 
 def _high_water() -> int:
     """The most resident memory this process has had, in bytes; `getrusage` would tell the parent's, if that is more."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return 1024 * int(status.partition("VmHWM:")[2].split()[0])
+    return 1024 * int(STATUS.read_text(encoding="ascii").partition("VmHWM:")[2].split()[0])
 
 
 def _wait(device: torch.device) -> None:
@@ -139,7 +140,7 @@ def run(setting: Setting) -> Finding:
     lengths: list[int] = setting.pick([16, 32, 64, 128, 256, 512, 1024, 2048], [16, 64, 256, 1024])
     repeats = setting.pick(5, 3)
     devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
-    times: dict[str, dict[str, list[float]]] = {}
+    times: dict[str, dict[str, list[list[float]]]] = {}  # by device and layer, a row a repeat
     for device in devices:
         times[device] = {}
         for name, build in LAYERS.items():
@@ -149,39 +150,37 @@ def run(setting: Setting) -> Finding:
             row = []
             for length in lengths:
                 x = torch.randn(max(1, TOKENS // length), length, DIM, device=device)
-                row.append(1e6 * step_seconds(layer, x, repeats) / (x.shape[0] * length))
-            times[device][name] = row
+                row.append([1e6 * seconds / (x.shape[0] * length) for seconds in step_seconds(layer, x, repeats)])
+            times[device][name] = np.transpose(row).tolist()
+    median = {name: rows[repeats // 2] for name, rows in times["cpu"].items()}
     # where the fixed costs of a step no longer count
     long = [place for place, length in enumerate(lengths) if length >= 256]
-    memory_lengths = setting.pick([512, 1024, 2048, 4096], [512, 1024, 2048])
+    memory_lengths: list[int] = setting.pick([512, 1024, 2048, 4096], [512, 1024, 2048]) if STATUS.exists() else []
     memory = {name: [peak_bytes(name, length) / 2**20 for length in memory_lengths] for name in LAYERS}
+    growth = {name: round(exponent(memory_lengths, values), 2) if values else None for name, values in memory.items()}
     rows = [
-        (
-            name,
-            round(exponent([lengths[i] for i in long], [lengths[i] * times["cpu"][name][i] for i in long]), 2),
-            round(exponent(memory_lengths, memory[name]), 2),
-        )
-        for name in LAYERS
+        (name, round(exponent([lengths[i] for i in long], [lengths[i] * median[name][i] for i in long]), 2), power)
+        for name, power in growth.items()
     ]
     figure, axes = canvas(1, len(devices) + 1, width=5.5 * (len(devices) + 1))
     for axis, device in zip(axes, devices, strict=False):
-        curves(axis, lengths, {name: [row] for name, row in times[device].items()})
+        curves(axis, lengths, times[device])
         axis.set(yscale="log", xlabel="length (tokens)", ylabel="µs a token", title=f"step, {device}")
         log_places(axis, lengths)
     axes[0].legend()
     curves(axes[-1], memory_lengths, {name: [row] for name, row in memory.items()})
     axes[-1].set(yscale="log", xlabel="length (tokens)", ylabel="MiB", title="peak memory of a step")
     log_places(axes[-1], memory_lengths)
-    growth = {row[0]: row[2] for row in rows}
+    grows = ", ".join(f"{power} ({name})" for name, power in growth.items())
     return Finding(
-        shows="Memory grows with length to the power "
-        + ", ".join(f"{growth[name]} ({name})" for name in LAYERS)
-        + f"; at {lengths[-1]} tokens a token costs "
-        + ", ".join(f"{times['cpu'][name][-1] / times['cpu'][name][0]:.1f} times ({name})" for name in LAYERS)
+        shows=(f"Memory grows with length to the power {grows}; " if memory_lengths else "Memory is not told here; ")
+        + f"at {lengths[-1]} tokens a token costs "
+        + ", ".join(f"{row[-1] / row[0]:.1f} times ({name})" for name, row in median.items())
         + f" what it costs at {lengths[0]}.",
         how=f"One layer of width {DIM}, forward and backward, {TOKENS} tokens a batch, causal, fp32, "
-        f"{torch.get_num_threads()} threads, median of {repeats}; memory: what a step on one sequence adds to the peak "
-        "of a fresh process; exponents by least squares on the logarithms.",
+        f"{torch.get_num_threads()} threads, {repeats} steps (mean, band: shortest to longest); memory: what a step on "
+        "one sequence adds to the peak of a fresh process, which only Linux tells; exponents by least squares on the "
+        "logarithms, of time from the median steps.",
         data={"lengths": lengths, "microseconds": times, "memory_lengths": memory_lengths, "mebibytes": memory},
         figures={"price": figure},
         tables=[

@@ -1,11 +1,13 @@
 """9. Quality: every model's size, time and scores, and whether the difference is more than chance."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 from jumok.lab.figures import PALETTE, canvas
 from jumok.lab.finding import Cell, Finding, Setting, Table
-from jumok.lab.rivals import RIVALS, Rival, generated_pairs, generated_rivals, held_out_pairs, rivals, where
+from jumok.lab.rivals import RIVALS, Rivals, generated_pairs, generated_rivals, held_out_pairs, rivals, trainings, where
 from jumok.metrics.text import Comparison, paired_bootstrap
 from jumok.models.transformer import TransformerConfig
 from jumok.tasks.translate_evaluate import Evaluation, evaluate
@@ -13,56 +15,80 @@ from jumok.tasks.translate_evaluate import Evaluation, evaluate
 TITLE = "Quality"
 
 
-def champion(models: list[Rival]) -> Rival:
-    """What the others are compared with: the first Transformer, or the last model if there is none."""
-    transformers = [rival for rival in models if isinstance(rival.translator.models[0].config, TransformerConfig)]
-    return transformers[0] if transformers else models[-1]
+def champion(models: Rivals) -> str:
+    """Who the others are compared with: the first Transformer, or the last model if there is none."""
+    transformers = [
+        name
+        for name, trained in models.items()
+        if isinstance(trained[0].translator.models[0].config, TransformerConfig)
+    ]
+    return transformers[0] if transformers else list(models)[-1]
 
 
 @dataclass(frozen=True)
 class Scored:
-    """Models on one corpus: what each scored, and how it compares with the best Transformer."""
+    """Models on one corpus, each training of them: what it scored, and how it compares with the best Transformer's."""
 
     corpus: str
-    models: list[Rival]
-    best: Rival
-    scores: dict[str, Evaluation]
-    against: dict[str, Comparison]
+    models: Rivals
+    best: str
+    scores: dict[str, list[Evaluation]]
+    against: dict[str, list[Comparison]]
     diverged: list[str]
 
+    def bleu(self, name: str) -> list[float]:
+        return [each.score.bleu for each in self.scores[name]]
+
+    def p_value(self, name: str) -> float | None:
+        """The least sure of a model's trainings."""
+        return max((each.p_value for each in self.against[name]), default=None) if name in self.against else None
+
     def sentence(self) -> str:
-        order = sorted(self.models, key=lambda rival: -self.scores[rival.name].score.bleu)
-        beaten = [name for name, c in self.against.items() if c.difference > 0 and c.p_value < 0.05]
+        order = sorted(self.models, key=lambda name: -fmean(self.bleu(name)))
+        beaten = [name for name, c in self.against.items() if all(x.difference > 0 and x.p_value < 0.05 for x in c)]
         return (
             f"{self.corpus}, by BLEU: "
-            + " > ".join(f"{rival.name} {self.scores[rival.name].score.bleu:.1f}" for rival in order)
-            + f"; {self.best.name} is above {', '.join(beaten) if beaten else 'none'} with p < 0.05."
+            + " > ".join(f"{name} {fmean(self.bleu(name)):.1f}" for name in order)
+            + f"; {self.best} is above {', '.join(beaten) if beaten else 'none'} with p < 0.05."
         )
 
     def table(self) -> Table:
         rows: list[tuple[Cell, ...]] = []
-        for rival in self.models:
-            training, score = rival.training(), self.scores[rival.name].score
-            size, minutes, rate = rival.parameters, round(training["minutes"], 1), round(training["rate"])
-            p = round(self.against[rival.name].p_value, 4) if rival.name in self.against else None
-            rows.append((rival.name, size, minutes, rate, round(score.bleu, 2), round(score.chrf, 2), p))
-        rows += [(name, None, None, None, "diverged", None, None) for name in self.diverged]
-        return Table(["model", "parameters", "minutes", "target tokens/s", "BLEU", "chrF", "p"], rows, self.corpus)
+        for name, trained in self.models.items():
+            logs = [rival.training() for rival in trained]
+            minutes, rate = (fmean(log[key] for log in logs) for key in ("minutes", "rate"))
+            about = (trained[0].parameters, _rounded(minutes, 1), _rounded(rate))
+            bleu, chrf, p = self.bleu(name), fmean(x.score.chrf for x in self.scores[name]), self.p_value(name)
+            spread = f"{min(bleu):.2f} - {max(bleu):.2f}" if len(bleu) > 1 else None
+            p = None if p is None else round(p, 4)
+            rows.append((name, *about, round(fmean(bleu), 2), spread, round(chrf, 2), p))
+        rows += [(name, None, None, None, "diverged", None, None, None) for name in self.diverged]
+        columns = ["model", "parameters", "minutes", "target tokens/s", "BLEU", "lowest - highest", "chrF", "p"]
+        return Table(columns, rows, self.corpus)
+
+
+def _rounded(value: float, digits: int | None = None) -> float | None:
+    return None if math.isnan(value) else round(value, digits)
 
 
 def scored(
-    corpus: str, models: list[Rival], sources: Sequence[str], references: Sequence[str], expected: Iterable[str] = ()
+    corpus: str, models: Rivals, sources: Sequence[str], references: Sequence[str], expected: Iterable[str] = ()
 ) -> Scored:
     """Score every model on the same sentences, and each against the Transformer; who is `expected` has diverged."""
     best = champion(models)
-    scores = {rival.name: evaluate(rival.translator, sources, references) for rival in models}
-    against = {
-        rival.name: paired_bootstrap(
-            scores[best.name].hypotheses, scores[rival.name].hypotheses, references, best.translator.target
-        )[0]
-        for rival in models
-        if rival is not best
+    scores = {
+        name: [evaluate(rival.translator, sources, references) for rival in trained] for name, trained in models.items()
     }
+
+    def compared(name: str) -> list[Comparison]:
+        # one seed against the same one, as far as there are as many
+        language = models[best][0].translator.target
+        return [
+            paired_bootstrap(ours.hypotheses, theirs.hypotheses, references, language)[0]
+            for ours, theirs in zip(scores[best], scores[name], strict=False)
+        ]
+
+    against = {name: compared(name) for name in models if name != best}
     return Scored(corpus, models, best, scores, against, [name for name in expected if name not in scores])
 
 
@@ -74,22 +100,28 @@ def run(setting: Setting) -> Finding:
         both.insert(0, scored("the given runs' test sentences", rivals(setting), *held_out_pairs(setting)))
     figure, axes = canvas(1, len(both), width=6.5 * len(both), squeeze=False)
     for axis, each in zip(axes[0], both, strict=True):
-        bars = [each.scores[rival.name].score.bleu for rival in each.models]
-        for place, value in enumerate(bars):
-            axis.barh(place, value, color=PALETTE[place % len(PALETTE)])
-            axis.text(value, place, f" {value:.1f}", va="center")
-        axis.set_yticks(range(len(bars)), [rival.name for rival in each.models])
+        bars = {name: each.bleu(name) for name in each.models}
+        for place, values in enumerate(bars.values()):
+            axis.barh(place, fmean(values), color=PALETTE[place % len(PALETTE)])
+            axis.text(max(values), place, f"  {fmean(values):.1f}", va="center")
+            if len(values) > 1:
+                axis.plot(values, [place] * len(values), ".", color="black", markersize=4)
+        axis.set_yticks(range(len(bars)), list(bars))
         axis.invert_yaxis()
-        axis.set(xlabel="BLEU", title=each.corpus, xlim=(0, 1.12 * max(bars) or 1))
+        axis.set(xlabel="BLEU", title=each.corpus, xlim=(0, 1.15 * max(map(max, bars.values())) or 1))
     return Finding(
         shows=" ".join(each.sentence() for each in both),
-        how=f"{where(setting)}; {both[0].scores[both[0].best.name].score.signature}; p by paired bootstrap of 1,000 "
-        "samples against the Transformer. Tokens/s are of training, and of each run's own subwords: runs of different "
-        "vocabularies are comparable in scores, not in tokens. One run of each model.",
+        how=f"{where(setting)}; {both[0].scores[both[0].best][0].score.signature}; p by paired bootstrap of 1,000 "
+        "samples against the Transformer's training from the same seed, the largest of them. Tokens/s are of training, "
+        "and of each run's own subwords: runs of different vocabularies are comparable in scores, not in tokens. "
+        f"Generated corpus: {trainings(both[-1].models)}.",
         data={
             each.corpus: {
-                name: score.as_dict() | {"against": each.against[name].as_dict() if name in each.against else None}
-                for name, score in each.scores.items()
+                name: {
+                    "trainings": [score.as_dict() for score in scores],
+                    "against": [comparison.as_dict() for comparison in each.against.get(name, [])],
+                }
+                for name, scores in each.scores.items()
             }
             for each in both
         },

@@ -1,7 +1,8 @@
 """Translators to compare: the runs that are given, or rivals of one size trained here on the generated corpus."""
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from jumok.config import override, parse, read_recipe
 from jumok.data.sample import SOURCE, TARGET, write_sample
 from jumok.data.text import read_parallel
 from jumok.errors import Diverged
+from jumok.files import atomic_write
 from jumok.lab.finding import Setting
 from jumok.lab.readers import nearest_width, parameters
 from jumok.models.translators import CONFIGS, build
@@ -36,24 +38,35 @@ STEPS = {"full": 2400, "quick": 450}
 SENTENCE = "five past three in the afternoon on the twentieth of November, 2026"  # the one that is pictured
 
 
+MOST_JOINED = 6  # sentences in one source
+
+
 @dataclass(frozen=True)
 class Rival:
-    """A trained translator under the name that figures use."""
+    """A trained translator under the name that figures use; `seed` of its training, where it was trained here."""
 
     name: str
     path: Path
     translator: Translator
+    seed: int | None = None
 
     @property
     def parameters(self) -> int:
         return parameters(self.translator.models[0])
 
     def training(self) -> dict[str, float]:
-        """Minutes spent, steps done and the median of target tokens a second, as its log tells."""
-        lines = [json.loads(line) for line in (self.path / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+        """Minutes spent, steps done and the median of target tokens a second, as its log tells; NaN without a log."""
+        log = self.path / "metrics.jsonl"
+        lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()] if log.is_file() else []
         steps = [line for line in lines if "tokens_per_second" in line]
+        if not steps:  # the run that ships has none
+            return dict.fromkeys(("minutes", "steps", "rate"), math.nan)
         rates = sorted(line["tokens_per_second"] for line in steps)
         return {"minutes": steps[-1]["minutes"], "steps": steps[-1]["step"], "rate": rates[len(rates) // 2]}
+
+
+Rivals = dict[str, list[Rival]]
+"""By name, a translator a training: the same model from several seeds."""
 
 
 def corpus(folder: Path) -> Path:
@@ -64,10 +77,40 @@ def corpus(folder: Path) -> Path:
     return place
 
 
-def rivals(setting: Setting) -> list[Rival]:
+def joined(lines: Sequence[str], count: int) -> list[str]:
+    """Each `count` neighbouring lines as one; what is left over at the end is dropped."""
+    return [" ".join(lines[start : start + count]) for start in range(0, len(lines) - count + 1, count)]
+
+
+def mixed(lines: Sequence[str]) -> list[str]:
+    """A sixth of `lines` as they are, a sixth joined by two, and so on to six."""
+    share = len(lines) // MOST_JOINED
+    parts = [joined(lines[n * share : (n + 1) * share], n + 1) for n in range(MOST_JOINED)]
+    return [line for part in parts for line in part]
+
+
+def lessons(folder: Path) -> Path:
+    """What the rivals learn from: the generated corpus, most of its lines joined.
+
+    One who never met two sentences in a row fails on them for that, and not for what a context vector can hold.
+    """
+    place = folder / "corpus" / "lessons"
+    if not (place / f"val.{TARGET}").exists():
+        place.mkdir(parents=True, exist_ok=True)
+        for name in ("train", "val"):
+            pairs = read_parallel(corpus(folder), name, SOURCE, TARGET)
+            for ending, lines in ((SOURCE, pairs.sources), (TARGET, pairs.targets)):
+                learnt = mixed(lines) if name == "train" else lines
+                atomic_write(place / f"{name}.{ending}", "".join(f"{line}\n" for line in learnt))
+    return place
+
+
+def rivals(setting: Setting) -> Rivals:
     """The runs that were given, or the rivals on the generated corpus."""
     if setting.runs:
-        return [Rival(name, path, Translator.load(path, precision="auto")) for name, path in setting.runs.items()]
+        return {
+            name: [Rival(name, path, Translator.load(path, precision="auto"))] for name, path in setting.runs.items()
+        }
     return generated_rivals(setting)
 
 
@@ -89,28 +132,45 @@ def where(setting: Setting) -> str:
     return "Models trained here on the generated corpus of dates, times and amounts"
 
 
-def generated_rivals(setting: Setting) -> list[Rival]:
+def rival_seeds(setting: Setting) -> Sequence[int]:
+    """The seeds that each rival is trained from: all of them, or one where it must be quick."""
+    seeds: Sequence[int] = setting.pick(setting.seeds, setting.seeds[:1])
+    return seeds
+
+
+def trainings(models: Rivals) -> str:
+    """How often each model was trained: for a figure's account of itself."""
+    most = max(map(len, models.values()), default=0)
+    return f"{most} trainings of each model (band: lowest to highest)" if most > 1 else "one training of each model"
+
+
+def generated_rivals(setting: Setting) -> Rivals:
     """The rivals trained on the generated corpus, in the same number of steps on the same batches.
 
-    One whose training diverges is left out: that it is missing is its result.
+    A training that diverges is left out: that it is missing is its result.
     """
-    paths = {name: trained_rival(setting, name) for name in RIVALS}
-    return [Rival(name, path, Translator.load(path)) for name, path in paths.items() if path is not None]
+    found: Rivals = {}
+    for name in RIVALS:
+        for seed in rival_seeds(setting):
+            path = trained_rival(setting, name, seed)
+            if path is not None:
+                found.setdefault(name, []).append(Rival(name, path, Translator.load(path), seed))
+    return found
 
 
-def trained_rival(setting: Setting, name: str) -> Path | None:
+def trained_rival(setting: Setting, name: str, seed: int) -> Path | None:
     """The run of one rival, trained now unless it is there; None if its training diverges."""
-    path = setting.folder / "rivals" / name.lower().replace(" ", "-")
-    recipe = _recipe(setting, path, RIVALS[name])
+    path = setting.folder / "rivals" / f"{name.lower().replace(' ', '-')}-{seed}"
+    recipe = _recipe(setting, path, RIVALS[name], seed)
     if not _finished(path, recipe):
-        setting.say(f"training on the generated corpus: {name}")
+        setting.say(f"training on the generated corpus: {name}, seed {seed}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             # several are trained at once: one terminal is no place for all their bars
             with open(f"{path}.log", "a", encoding="utf-8") as log, redirect_stdout(log):
                 train_translator(recipe, resume=path.exists(), say=lambda _: None)
         except Diverged as error:
-            setting.say(f"{name} diverged: {error}")
+            setting.say(f"{name}, seed {seed}, diverged: {error}")
             return None
     return path
 
@@ -132,16 +192,16 @@ def matched_width(model: Mapping[str, Any]) -> int:
     return nearest_width(size, BUDGET, 8)
 
 
-def _recipe(setting: Setting, path: Path, model: Mapping[str, Any]) -> TranslateRecipe:
+def _recipe(setting: Setting, path: Path, model: Mapping[str, Any], seed: int) -> TranslateRecipe:
     width = matched_width(model)
     steps = setting.pick(STEPS["full"], STEPS["quick"])
     values = override(read_recipe(RECIPES / "demo.yaml"), [f"tokenizer.size={VOCAB}"])
     values["run"] = str(path)
-    values["data"]["folder"] = str(corpus(setting.folder))
-    values["model"] = dict(model) | widths(model, width) | {"dropout": 0.05, "max_len": 256}
+    values["data"] |= {"folder": str(lessons(setting.folder)), "max_length": 256}
+    values["model"] = dict(model) | widths(model, width) | {"dropout": 0.05, "max_len": 320}
     values["training"] |= {"steps": steps, "validate_every": steps, "tensorboard": False, "threads": 1}
     values["training"]["log_every"] = min(20, steps)
-    values["seed"] = setting.seeds[0]
+    values["seed"] = seed
     return parse(TranslateRecipe, values, "the laboratory's recipe")
 
 

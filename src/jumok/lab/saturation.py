@@ -1,6 +1,7 @@
 """3. Saturation and divergence: what a recurrent state does over time, and what is left in it of the first word."""
 
 from collections.abc import Callable
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -60,22 +61,23 @@ def run(setting: Setting) -> Finding:
     figures = {}
     steps = setting.pick(300, 120)
     distance = setting.pick(40, 20)
-    torch.manual_seed(setting.seeds[0])
     shares, figures["saturation"] = _saturation(setting, distance, steps)
     growth, figures["divergence"] = _divergence(setting)
     probes, figures["first_word"] = _first_word(setting, distance, steps)
     data = {"saturated": shares, "norms": growth, "probe": probes}
-    last = {name: sum(seed[-1] for seed in values) / len(values) for name, values in probes["accuracy"].items()}
-    worst = max(growth["norms"], key=lambda name: growth["norms"][name][-1])
+    last = {name: fmean(seed[-1] for seed in values) for name, values in probes["accuracy"].items()}
+    ends = {name: fmean(seed[-1] for seed in values) for name, values in growth["norms"].items()}
+    worst = max(ends, key=lambda name: ends[name])
     return Finding(
-        shows=f"After training {shares['after']:.0f} % of the tanh cell's pre-activations lie beyond {SATURATED:g}, "
-        f"where its slope is below 0.08 ({shares['before']:.0f} % before). {worst} ends at |h| = "
-        f"{growth['norms'][worst][-1]:.1e}. The first word is still read from the state after {distance} steps in "
+        shows=f"After training {fmean(shares['after']):.0f} % of the tanh cell's pre-activations lie beyond "
+        f"{SATURATED:g}, where its slope is below 0.08 ({fmean(shares['before']):.0f} % before). {worst} ends at |h| = "
+        f"{ends[worst]:.1e}. The first word is still read from the state after {distance} steps in "
         + ", ".join(f"{value:.0f} % ({name})" for name, value in last.items())
         + ".",
         how=f"Cells of about {BUDGET} parameters trained to recall a cue over {distance} steps ({steps} steps of 32 "
         "examples); growth from fresh cells with U scaled to the spectral radius named, fed random tokens; the probe "
-        "is linear, fitted on one half of 2,000 new sequences and scored on the other.",
+        f"is linear, fitted on one half of 2,000 new sequences and scored on the other. {len(setting.seeds)} seeds: "
+        "histograms of all together, bands from lowest to highest.",
         data=data,
         figures=figures,
     )
@@ -90,17 +92,21 @@ def _recall(distance: int) -> Callable[[torch.Generator], tuple[Tensor, Tensor]]
     return lambda generator: draw_recall(distance, 32, generator)
 
 
-def _saturation(setting: Setting, distance: int, steps: int) -> "tuple[dict[str, float], Figure]":
-    model = matched("tanh", VOCAB, CUES, BUDGET)
+def _saturation(setting: Setting, distance: int, steps: int) -> "tuple[dict[str, list[float]], Figure]":
     tokens, _ = draw_recall(distance, 256, torch.Generator().manual_seed(7))
+    seen: dict[str, list[Tensor]] = {"before": [], "after": []}
+    for seed in setting.seeds:
+        torch.manual_seed(seed)
+        model = matched("tanh", VOCAB, CUES, BUDGET)
+        for when, kept in seen.items():
+            if when == "after":
+                drill(model, _recall(distance), steps=steps, seed=seed)
+            with torch.no_grad():
+                kept.append(run_states(_layer(model), model.tokens(tokens))[0])
+    shares = {when: [100.0 * float((x.abs() > SATURATED).double().mean()) for x in each] for when, each in seen.items()}
     figure, axes = canvas(1, 2, width=11, sharey=True)
-    shares = {}
-    for axis, when in zip(axes, ("before", "after"), strict=True):
-        if when == "after":
-            drill(model, _recall(distance), steps=steps, seed=setting.seeds[0])
-        with torch.no_grad():
-            inputs, _ = run_states(_layer(model), model.tokens(tokens))
-        shares[when] = 100.0 * float((inputs.abs() > SATURATED).double().mean())
+    for axis, (when, each) in zip(axes, seen.items(), strict=True):
+        inputs = torch.cat(each)
         density = torch.stack([torch.histc(inputs[:, t], 60, -6, 6) for t in range(inputs.shape[1])], 1)
         axis.imshow(
             density / density.sum(0), origin="lower", aspect="auto", extent=(0, inputs.shape[1], -6, 6), cmap="viridis"
@@ -108,7 +114,7 @@ def _saturation(setting: Setting, distance: int, steps: int) -> "tuple[dict[str,
         axis.grid(visible=False)
         axis.axhline(SATURATED, color="white", linewidth=0.8, linestyle=":")
         axis.axhline(-SATURATED, color="white", linewidth=0.8, linestyle=":")
-        axis.set(xlabel="step", title=f"{when} training: {shares[when]:.0f} % saturated")
+        axis.set(xlabel="step", title=f"{when} training: {fmean(shares[when]):.0f} % saturated")
     axes[0].set_ylabel("pre-activation of tanh")
     return shares, figure
 
@@ -116,22 +122,30 @@ def _saturation(setting: Setting, distance: int, steps: int) -> "tuple[dict[str,
 def _divergence(setting: Setting) -> "tuple[dict[str, Any], Figure]":
     length = setting.pick(100, 60)
     radii = (0.8, 1.0, 1.2, 1.5)
-    norms: dict[str, list[float]] = {}
+    norms: dict[str, list[list[float]]] = {}
     figure, axis = canvas()
     cells: tuple[Cell, ...] = ("tanh", "relu", "gelu")
     for number, (cell, style) in enumerate(zip(cells, ("-", "--", ":"), strict=True)):
         for shade, radius in enumerate(radii):
-            torch.manual_seed(setting.seeds[0])
-            layer = RecurrentLayer(cell, 16, 64)
-            scaled(layer, radius)
-            with torch.no_grad():
-                _, states = run_states(layer, torch.randn(32, length, 16))
             name = f"{cell}, radius {radius:g}"
-            norms[name] = [float(value) for value in states.norm(dim=-1).mean(0)]
-            axis.plot(norms[name], style, color=PALETTE[number], alpha=0.3 + 0.2 * shade, label=name)
+            norms[name] = [_growth(cell, radius, length, seed) for seed in setting.seeds]
+            each = torch.tensor(norms[name])
+            axis.plot(each.mean(0), style, color=PALETTE[number], alpha=0.3 + 0.2 * shade, label=name)
+            low, high = each.amin(0), each.amax(0)
+            axis.fill_between(range(length), low, high, color=PALETTE[number], alpha=0.12, linewidth=0)
     axis.set(yscale="log", xlabel="step", ylabel="|h|, mean of 32 sequences")
     axis.legend(fontsize=7, ncols=3)
     return {"steps": length, "norms": norms}, figure
+
+
+@torch.no_grad()
+def _growth(cell: Cell, radius: float, length: int, seed: int) -> list[float]:
+    """``|h_t|`` of a fresh cell, the mean of 32 random sequences."""
+    torch.manual_seed(seed)
+    layer = RecurrentLayer(cell, 16, 64)
+    scaled(layer, radius)
+    _, states = run_states(layer, torch.randn(32, length, 16))
+    return [float(value) for value in states.norm(dim=-1).mean(0)]
 
 
 def _first_word(setting: Setting, distance: int, steps: int) -> "tuple[dict[str, Any], Figure]":

@@ -1,31 +1,31 @@
 """Convolutional sequence to sequence (Gehring et al. 2017; dilated and ungated it is of ByteNet's kind)."""
 
-from typing import Any, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from jumok.config import Config
-from jumok.models.encoder_decoder import EncoderDecoder, Tied, embeddings
+from jumok.models.encoder_decoder import EncoderDecoder, EncoderDecoderConfig, embeddings
 from jumok.nn.convolution import ConvolutionBlock, Gate, MultiStepAttention
 from jumok.nn.convolution_text import ConvolutionDecoder, ConvolutionDecoderBlock, ConvolutionEncoder
 from jumok.nn.text import TokenEmbedding, TokenInput, positions_module
 
 
-class ConvS2SConfig(Config):
+class ConvS2SConfig(EncoderDecoderConfig):
     """Sizes of a convolutional model."""
 
+    PRESETS: ClassVar = {
+        "convs2s": {"dim": 512, "depth": 15, "kernel": 3, "gate": "glu", "positions": "learned"},
+        "bytenet": {"dim": 800, "depth": 30, "kernel": 3, "gate": "relu", "dilation": 2},
+        "small": {"dim": 256, "depth": 4, "kernel": 3, "gate": "glu", "dropout": 0.3},
+    }
+
     architecture: Literal["convs2s"] = Field("convs2s", description="the family: transformer, seq2seq or convs2s")
-    source_vocab: int = Field(ge=4, description="source vocabulary size")
-    target_vocab: int = Field(ge=4, description="target vocabulary size")
-    dim: int = Field(512, ge=2, description="width of the model")
     depth: int = Field(6, ge=1, description="convolution blocks in the encoder, and in the decoder")
     kernel: int = Field(3, ge=1, description="positions a convolution sees; odd")
     dilation: int = Field(1, ge=1, description="1: none; 2: each block doubles its spread, up to 16, and starts again")
     gate: Gate = Field("glu", description="gated linear units (ConvS2S), or relu (ByteNet)")
     dropout: float = Field(0.2, ge=0, lt=1, description="dropout on embeddings, blocks and attention")
     positions: Literal["sinusoidal", "learned", "none"] = Field("sinusoidal", description="how positions enter")
-    max_len: int = Field(1024, ge=1, description="longest input and output in tokens")
-    tied: Tied = Field("all", description="share embeddings: source, target and output (all); target and output; none")
 
     @model_validator(mode="after")
     def _check(self) -> "ConvS2SConfig":
@@ -33,21 +33,7 @@ class ConvS2SConfig(Config):
             raise ValueError(f"kernel = {self.kernel} has no middle; choose an odd one")
         if self.positions == "sinusoidal" and self.dim % 2:
             raise ValueError(f"positions = sinusoidal needs an even dim, not {self.dim}")
-        if self.tied == "all" and self.source_vocab != self.target_vocab:
-            raise ValueError("tied = all needs one joint vocabulary; set tied = target or tokenizer.joint = true")
         return self
-
-    @classmethod
-    def preset(cls, name: str, **overrides: Any) -> "ConvS2SConfig":
-        """A named model, with some values changed."""
-        return cls(**(PRESETS[name] | overrides))
-
-
-PRESETS: dict[str, dict[str, Any]] = {
-    "convs2s": {"dim": 512, "depth": 15, "kernel": 3, "gate": "glu", "positions": "learned"},
-    "bytenet": {"dim": 800, "depth": 30, "kernel": 3, "gate": "relu", "dilation": 2},
-    "small": {"dim": 256, "depth": 4, "kernel": 3, "gate": "glu", "dropout": 0.3},
-}
 
 
 class ConvS2S(EncoderDecoder[ConvS2SConfig]):

@@ -1,29 +1,45 @@
 """What every model that turns text into text is: an encoder, a decoder, and their embeddings."""
 
-from typing import Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from jaxtyping import Float, Int
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
+from jumok.config import Config
 from jumok.nn.convolution_text import ConvolutionDecoder, ConvolutionEncoder
 from jumok.nn.recurrent_text import RecurrentDecoder, RecurrentEncoder
 from jumok.nn.state import Encoded
 from jumok.nn.text import TextDecoder, TextEncoder, TokenEmbedding
 
 Tied = Literal["all", "target", "none"]
+C = TypeVar("C", bound="EncoderDecoderConfig")
 
 
-@runtime_checkable
-class Sizes(Protocol):
-    """What is asked of the config of any such model."""
+class EncoderDecoderConfig(Config):
+    """What the configs of all such models have in common; ``PRESETS`` are a family's named sizes."""
 
-    @property
-    def dim(self) -> int: ...
-    @property
-    def max_len(self) -> int: ...
+    PRESETS: ClassVar[dict[str, dict[str, Any]]]
+
+    source_vocab: int = Field(ge=4, description="source vocabulary size")
+    target_vocab: int = Field(ge=4, description="target vocabulary size")
+    dim: int = Field(512, ge=2, description="width of the model: embeddings, states and features, d_model")
+    max_len: int = Field(1024, ge=1, description="longest input and output in tokens")
+    tied: Tied = Field("all", description="share embeddings: source, target and output (all); target and output; none")
+
+    @model_validator(mode="after")
+    def _one_vocabulary(self) -> "EncoderDecoderConfig":
+        if self.tied == "all" and self.source_vocab != self.target_vocab:
+            raise ValueError("tied = all needs one joint vocabulary; set tied = target or tokenizer.joint = true")
+        return self
+
+    @classmethod
+    def preset(cls: type[C], name: str, **overrides: Any) -> C:
+        """A model by its name in ``PRESETS``, with some values changed."""
+        return cls(**(cls.PRESETS[name] | overrides))
 
 
-C_co = TypeVar("C_co", bound=Sizes, covariant=True)
+C_co = TypeVar("C_co", bound=EncoderDecoderConfig, covariant=True)
 Encoder = TextEncoder | RecurrentEncoder | ConvolutionEncoder
 Decoder = TextDecoder | RecurrentDecoder | ConvolutionDecoder
 

@@ -1,12 +1,11 @@
 """Recurrent sequence to sequence models: Sutskever 2014, Cho 2014, Bahdanau 2015, Luong 2015, and what lies between."""
 
-from typing import Any, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 from torch import nn
 
-from jumok.config import Config
-from jumok.models.encoder_decoder import EncoderDecoder, Tied, embeddings
+from jumok.models.encoder_decoder import EncoderDecoder, EncoderDecoderConfig, embeddings
 from jumok.nn.alignment import Score, alignment
 from jumok.nn.position import NoPositions
 from jumok.nn.recurrent import Cell, RecurrentStack
@@ -22,14 +21,35 @@ from jumok.nn.text import TokenEmbedding, TokenInput
 DecoderKind = Literal["summary", "context", "bahdanau", "luong"]
 
 
-class Seq2SeqConfig(Config):
+class Seq2SeqConfig(EncoderDecoderConfig):
     """Sizes and parts of a recurrent model."""
 
+    PRESETS: ClassVar = {
+        # the papers' kinds of model and sizes; widths are theirs, embeddings are as wide as the states
+        "sutskever": {
+            "cell": "lstm",
+            "dim": 1000,
+            "depth": 4,
+            "directions": 1,
+            "reverse_source": True,
+            "decoder": "summary",
+        },
+        "cho": {"cell": "gru", "dim": 1000, "depth": 1, "directions": 1, "decoder": "context"},
+        "bahdanau": {
+            "cell": "gru",
+            "dim": 1000,
+            "depth": 1,
+            "directions": 2,
+            "decoder": "bahdanau",
+            "score": "additive",
+        },
+        "luong": {"cell": "lstm", "dim": 1000, "depth": 4, "directions": 1, "decoder": "luong", "score": "general"},
+        # for tens of thousands of pairs
+        "small": {"cell": "lstm", "dim": 512, "depth": 1, "directions": 2, "decoder": "luong", "score": "general"},
+    }
+
     architecture: Literal["seq2seq"] = Field("seq2seq", description="the family: transformer, seq2seq or convs2s")
-    source_vocab: int = Field(ge=4, description="source vocabulary size")
-    target_vocab: int = Field(ge=4, description="target vocabulary size")
     cell: Cell = Field("lstm", description="plain RNN with tanh, relu or gelu; or lstm, or gru")
-    dim: int = Field(512, ge=2, description="width of embeddings, states and features")
     depth: int = Field(1, ge=1, description="recurrent layers in the encoder, and in the decoder")
     directions: Literal[1, 2] = Field(2, description="the encoder reads forward, or both ways with half the width each")
     reverse_source: bool = Field(False, description="the encoder reads the source backwards (Sutskever 2014)")
@@ -42,8 +62,6 @@ class Seq2SeqConfig(Config):
     score: Score = Field("general", description="score of the attention, where the decoder has one")
     input_feeding: bool = Field(True, description="luong: the attentional vector joins the next input")
     dropout: float = Field(0.2, ge=0, lt=1, description="dropout on embeddings, between layers, on features")
-    max_len: int = Field(1024, ge=1, description="longest input and output in tokens")
-    tied: Tied = Field("all", description="share embeddings: source, target and output (all); target and output; none")
 
     @model_validator(mode="after")
     def _check(self) -> "Seq2SeqConfig":
@@ -51,32 +69,7 @@ class Seq2SeqConfig(Config):
             raise ValueError(f"dim = {self.dim} is not a multiple of directions = {self.directions}")
         if self.directions == 2 and self.reverse_source:
             raise ValueError("reverse_source changes nothing with directions = 2; set directions = 1")
-        if self.tied == "all" and self.source_vocab != self.target_vocab:
-            raise ValueError("tied = all needs one joint vocabulary; set tied = target or tokenizer.joint = true")
         return self
-
-    @classmethod
-    def preset(cls, name: str, **overrides: Any) -> "Seq2SeqConfig":
-        """A model by the name of its paper, with some values changed."""
-        return cls(**(PRESETS[name] | overrides))
-
-
-PRESETS: dict[str, dict[str, Any]] = {
-    # the papers' kinds of model and sizes; widths are theirs, embeddings are as wide as the states
-    "sutskever": {
-        "cell": "lstm",
-        "dim": 1000,
-        "depth": 4,
-        "directions": 1,
-        "reverse_source": True,
-        "decoder": "summary",
-    },
-    "cho": {"cell": "gru", "dim": 1000, "depth": 1, "directions": 1, "decoder": "context"},
-    "bahdanau": {"cell": "gru", "dim": 1000, "depth": 1, "directions": 2, "decoder": "bahdanau", "score": "additive"},
-    "luong": {"cell": "lstm", "dim": 1000, "depth": 4, "directions": 1, "decoder": "luong", "score": "general"},
-    # for tens of thousands of pairs
-    "small": {"cell": "lstm", "dim": 512, "depth": 1, "directions": 2, "decoder": "luong", "score": "general"},
-}
 
 
 class Seq2Seq(EncoderDecoder[Seq2SeqConfig]):

@@ -1,12 +1,11 @@
 """The Transformer of "Attention Is All You Need" (Vaswani et al. 2017) as a translation model."""
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 from torch import nn
 
-from jumok.config import Config
-from jumok.models.encoder_decoder import EncoderDecoder, Tied, embeddings
+from jumok.models.encoder_decoder import EncoderDecoder, EncoderDecoderConfig, embeddings
 from jumok.nn.text import (
     Positions,
     TextDecoder,
@@ -19,15 +18,21 @@ from jumok.nn.text import (
 from jumok.nn.transformer import Activation, DecoderBlock, EncoderBlock, Norm
 
 
-class TransformerConfig(Config):
+class TransformerConfig(EncoderDecoderConfig):
     """Sizes of a Transformer; the defaults are the paper's base model."""
+
+    PRESETS: ClassVar = {
+        # Table 3 of the paper: base, 65 million parameters; big, 213 million
+        "base": {"dim": 512, "heads": 8, "depth": 6, "hidden": 2048, "dropout": 0.1},
+        "big": {"dim": 1024, "heads": 16, "depth": 6, "hidden": 4096, "dropout": 0.3},
+        # for tens of thousands of pairs, and for thousands
+        "small": {"dim": 256, "heads": 4, "depth": 4, "hidden": 1024, "dropout": 0.3},
+        "tiny": {"dim": 128, "heads": 4, "depth": 2, "hidden": 512, "dropout": 0.1},
+    }
 
     architecture: Literal["transformer"] = Field(
         "transformer", description="the family: transformer, seq2seq or convs2s"
     )
-    source_vocab: int = Field(ge=4, description="source vocabulary size")
-    target_vocab: int = Field(ge=4, description="target vocabulary size")
-    dim: int = Field(512, ge=2, description="width of the model, d_model")
     heads: int = Field(8, ge=1, description="attention heads, h")
     depth: int = Field(6, ge=1, description="encoder blocks, N")
     decoder_depth: int | None = Field(None, ge=1, description="decoder blocks; empty: as many as the encoder")
@@ -37,8 +42,6 @@ class TransformerConfig(Config):
     norm: Norm = Field("post", description="norm after the residual sum (the paper) or before the sublayer")
     activation: Activation = Field("relu", description="activation of the feed-forward")
     positions: Positions = Field("sinusoidal", description="how positions enter")
-    max_len: int = Field(1024, ge=1, description="longest input and output in tokens")
-    tied: Tied = Field("all", description="share embeddings: source, target and output (all); target and output; none")
 
     @model_validator(mode="after")
     def _check(self) -> "TransformerConfig":
@@ -48,24 +51,7 @@ class TransformerConfig(Config):
             raise ValueError(f"positions = sinusoidal needs an even dim, not {self.dim}")
         if self.positions == "rotary" and self.dim // self.heads % 2:
             raise ValueError(f"positions = rotary needs an even dim / heads, not {self.dim // self.heads}")
-        if self.tied == "all" and self.source_vocab != self.target_vocab:
-            raise ValueError("tied = all needs one joint vocabulary; set tied = target or tokenizer.joint = true")
         return self
-
-    @classmethod
-    def preset(cls, name: str, **overrides: Any) -> "TransformerConfig":
-        """A named size, with some values changed."""
-        return cls(**(PRESETS[name] | overrides))
-
-
-PRESETS: dict[str, dict[str, Any]] = {
-    # Table 3 of the paper: base, 65 million parameters; big, 213 million
-    "base": {"dim": 512, "heads": 8, "depth": 6, "hidden": 2048, "dropout": 0.1},
-    "big": {"dim": 1024, "heads": 16, "depth": 6, "hidden": 4096, "dropout": 0.3},
-    # for tens of thousands of pairs, and for thousands
-    "small": {"dim": 256, "heads": 4, "depth": 4, "hidden": 1024, "dropout": 0.3},
-    "tiny": {"dim": 128, "heads": 4, "depth": 2, "hidden": 512, "dropout": 0.1},
-}
 
 
 class Transformer(EncoderDecoder[TransformerConfig]):

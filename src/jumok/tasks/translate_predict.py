@@ -19,11 +19,11 @@ from jumok.decoding.search import Hypothesis, SearchOptions, search
 from jumok.errors import UserError
 from jumok.insight.record import record
 from jumok.insight.viewer import AttentionView
-from jumok.models.seq2seq import Seq2SeqConfig
 from jumok.models.translators import TranslationModel, build, read_config
 from jumok.nn import kernels
 from jumok.nn.quantized import quantized
 from jumok.nn.quantized import supported as quantization_supported
+from jumok.nn.recurrent import RecurrentLayer
 from jumok.tasks.runs import run_path
 from jumok.training.memory import keep_freed_memory
 from jumok.training.run import Run
@@ -152,7 +152,7 @@ class Translator:
         """
         if len(self.models) > 1:
             raise UserError("attention is seen in one run at a time; name a single run")
-        source = self.tokenizers.source.encode(self._normal(line))[: self.max_len]
+        source = self.read(line)
         if not source:
             raise UserError("there is no text to look at; give a sentence")
         if target is None:
@@ -172,6 +172,10 @@ class Translator:
             model=f"{self.source} → {self.target}",
             begin=begin,
         )
+
+    def read(self, line: str) -> list[int]:
+        """The numbers of the source pieces of a line, as far as the model can read it."""
+        return self.tokenizers.source.encode(self._normal(line))[: self.max_len]
 
     def _maps(self, source: list[int], pieces: list[int]) -> dict[str, torch.Tensor]:
         model = self.models[0]
@@ -289,7 +293,7 @@ def in_precision(model: TranslationModel, precision: Precision) -> TranslationMo
     """
     device = model.output.weight.device.type
     if precision == "auto":
-        recurrent = isinstance(model.config, Seq2SeqConfig)
+        recurrent = any(isinstance(module, RecurrentLayer) for module in model.modules())
         precision = kernels.inference_precision(device, model.config.dim, recurrent=recurrent)
     if precision == "int8":
         if device != "cpu" or not quantization_supported():

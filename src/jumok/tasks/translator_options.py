@@ -5,8 +5,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, Discriminator, Field, Tag, model_validator
 
 from jumok.errors import UserError
-from jumok.models import convs2s, seq2seq, transformer
 from jumok.models.convs2s import ConvS2SConfig
+from jumok.models.encoder_decoder import EncoderDecoderConfig
 from jumok.models.seq2seq import Seq2SeqConfig
 from jumok.models.transformer import TransformerConfig
 from jumok.models.translators import CONFIGS, TranslatorConfig
@@ -22,7 +22,7 @@ class TransformerOptions(TransformerConfig):
     @model_validator(mode="before")
     @classmethod
     def _from_preset(cls, values: Any) -> Any:
-        return _with_preset(values, transformer.PRESETS, "base")
+        return _with_preset(cls, values)
 
 
 class Seq2SeqOptions(Seq2SeqConfig):
@@ -37,7 +37,7 @@ class Seq2SeqOptions(Seq2SeqConfig):
     @model_validator(mode="before")
     @classmethod
     def _from_preset(cls, values: Any) -> Any:
-        return _with_preset(values, seq2seq.PRESETS, "small")
+        return _with_preset(cls, values)
 
 
 class ConvS2SOptions(ConvS2SConfig):
@@ -52,7 +52,7 @@ class ConvS2SOptions(ConvS2SConfig):
     @model_validator(mode="before")
     @classmethod
     def _from_preset(cls, values: Any) -> Any:
-        return _with_preset(values, convs2s.PRESETS, "small")
+        return _with_preset(cls, values)
 
 
 def _family(values: Any) -> str:
@@ -79,6 +79,7 @@ def sized(options: TransformerOptions | Seq2SeqOptions | ConvS2SOptions, source:
     return CONFIGS[options.architecture](source_vocab=source, target_vocab=target, **values)
 
 
-def _with_preset(values: Any, presets: dict[str, dict[str, Any]], default: str) -> Any:
-    sizes = presets.get(values.get("preset", default)) if isinstance(values, dict) else None
+def _with_preset(options: type[EncoderDecoderConfig], values: Any) -> Any:
+    name = values.get("preset", options.model_fields["preset_"].default) if isinstance(values, dict) else None
+    sizes = options.PRESETS.get(name) if isinstance(name, str) else None
     return values if sizes is None else sizes | values
