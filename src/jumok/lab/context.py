@@ -96,7 +96,7 @@ def run(setting: Setting) -> Finding:
     """Small models of one size trained on each corpus at all distances together, scored at each."""
     distances: list[int] = setting.pick([5, 8, 12, 20, 30, 40], [5, 10, 20])
     kinds: list[Kind] = setting.pick(["tanh", "lstm", "convolution", "transformer"], ["tanh", "lstm", "transformer"])
-    steps, batch = setting.pick(600, 150), 64
+    steps, batch = setting.pick((600, 64), (150, 32))
     scores: dict[str, dict[str, list[list[float]]]] = {}
     probes: dict[str, dict[str, list[list[float]]]] = {}
     corpora: dict[str, Corpus] = {title: Generated(make, distances) for title, make in CORPORA.items()}

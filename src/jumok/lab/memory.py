@@ -26,7 +26,7 @@ def run(setting: Setting) -> Finding:
     distances: list[int] = setting.pick([5, 10, 20, 50, 100, 200, 400], [5, 10, 20, 50])
     kinds: list[Kind] = setting.pick(
         ["tanh", "relu", "lstm", "gru", "convolution", "transformer"],
-        ["tanh", "relu", "lstm", "convolution", "transformer"],
+        ["tanh", "lstm", "convolution", "transformer"],
     )
     steps, batch = setting.pick(400, 150), 32
     found: dict[str, list[list[float]]] = {}

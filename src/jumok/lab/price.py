@@ -4,6 +4,7 @@ import math
 import multiprocessing
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -105,24 +106,26 @@ def step_seconds(layer: nn.Module, x: Tensor, repeats: int) -> list[float]:
     return sorted(times[1:])  # the first one warms up
 
 
-def peak_bytes(name: str, length: int) -> int:
-    """Memory that one step on one sequence adds, measured in a fresh process, where nothing is left from before."""
+def peak_bytes(name: str, lengths: Sequence[int]) -> list[int]:
+    """Memory that one step on one sequence adds, by length, the shortest first; in a fresh process of its own."""
     ours, theirs = multiprocessing.get_context("spawn").Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=_measure_peak, args=(name, length, theirs))
+    process = multiprocessing.get_context("spawn").Process(target=_measure_peaks, args=(name, lengths, theirs))
     process.start()
     theirs.close()
-    answer: int = ours.recv()
+    answer: list[int] = ours.recv()
     process.join()
     return answer
 
 
-def _measure_peak(name: str, length: int, answer: Connection) -> None:
+def _measure_peaks(name: str, lengths: Sequence[int], answer: Connection) -> None:
     torch.set_num_threads(1)
     layer = LAYERS[name]()
     step_seconds(layer, torch.randn(1, 16, DIM), 1)  # what a library sets up once is not the step's
-    before = _high_water()
-    step_seconds(layer, torch.randn(1, length, DIM), 1)
-    answer.send(max(1, _high_water() - before))
+    before, peaks = _high_water(), []
+    for length in lengths:  # each needs more than the one before it, which has given back what it had
+        step_seconds(layer, torch.randn(1, length, DIM), 1)
+        peaks.append(max(1, _high_water() - before))
+    answer.send(peaks)
 
 
 def _high_water() -> int:
@@ -156,7 +159,9 @@ def run(setting: Setting) -> Finding:
     # where the fixed costs of a step no longer count
     long = [place for place, length in enumerate(lengths) if length >= 256]
     memory_lengths: list[int] = setting.pick([512, 1024, 2048, 4096], [512, 1024, 2048]) if STATUS.exists() else []
-    memory = {name: [peak_bytes(name, length) / 2**20 for length in memory_lengths] for name in LAYERS}
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:  # memory, unlike time, may be measured side by side
+        peaks = pool.map(lambda name: peak_bytes(name, memory_lengths) if memory_lengths else [], LAYERS)
+        memory = {name: [each / 2**20 for each in values] for name, values in zip(LAYERS, peaks, strict=True)}
     growth = {name: round(exponent(memory_lengths, values), 2) if values else None for name, values in memory.items()}
     rows = [
         (name, round(exponent([lengths[i] for i in long], [lengths[i] * median[name][i] for i in long]), 2), power)
@@ -179,7 +184,7 @@ def run(setting: Setting) -> Finding:
         + f" what it costs at {lengths[0]}.",
         how=f"One layer of width {DIM}, forward and backward, {TOKENS} tokens a batch, causal, fp32, "
         f"{torch.get_num_threads()} threads, {repeats} steps (mean, band: shortest to longest); memory: what a step on "
-        "one sequence adds to the peak of a fresh process, which only Linux tells; exponents by least squares on the "
+        "one sequence adds to the peak of its own process, which only Linux tells; exponents by least squares on the "
         "logarithms, of time from the median steps.",
         data={"lengths": lengths, "microseconds": times, "memory_lengths": memory_lengths, "mebibytes": memory},
         figures={"price": figure},
