@@ -4,6 +4,8 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from jumok.lab import compare as lab
 from jumok.lab.figures import canvas
 from jumok.lab.finding import Finding, Setting, Table
 from jumok.lab.report import Section, report
+
+RECIPE = Path(__file__).parents[2] / "recipes" / "compare.yaml"
 
 
 def small(setting: Setting) -> Finding:
@@ -84,6 +88,24 @@ def test_what_is_finished_is_not_done_again(tmp_path: Path, experiments: dict[st
     assert any("kept from" in line for line in told)
     stored = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
     assert set(stored["experiments"]) == {"memory", "gates"}
+
+
+def test_stopped_in_a_training_it_ends_soon_and_goes_on_later(tmp_path: Path) -> None:
+    """Ctrl-C as a person gives it, while a rival is trained: a training saves, and none begins after it."""
+    rivals = tmp_path / "lab" / "rivals"
+    command = [sys.executable, "-m", "jumok", "compare", str(RECIPE), f"run={tmp_path / 'lab'}", "--quick"]
+    with subprocess.Popen(
+        [*command, "experiments=[looking]"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        assert process.stdout is not None
+        deadline = time.monotonic() + 120
+        while not any(path.stat().st_size for path in rivals.glob("*/metrics.jsonl")) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        rest = process.stdout.read()  # to its end: every worker has let go of it
+        assert process.wait(timeout=30) == 130
+    assert "the same command goes on from there" in rest
+    assert list(rivals.glob("*/state/latest")), "what the training had done is kept"
 
 
 def test_results_of_other_settings_are_not_touched(tmp_path: Path, experiments: dict[str, Any]) -> None:

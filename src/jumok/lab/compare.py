@@ -9,6 +9,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Literal
 
@@ -156,14 +157,13 @@ def side_by_side(
 
 @contextmanager
 def _workers(count: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes that end with the block, at once if it is left by an error."""
+    """Processes that end with the block, and soon if it is left by an error."""
     pool = ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"), initializer=_obedient)
     try:
         yield pool
     except BaseException as error:
         pool.shutdown(wait=False, cancel_futures=True)
-        for process in multiprocessing.active_children():
-            process.terminate()
+        _end(multiprocessing.active_children())
         if isinstance(error, BrokenProcessPool):
             raise UserError(
                 "a process of the laboratory was killed from outside, most often for want of memory; what is finished "
@@ -171,6 +171,16 @@ def _workers(count: int) -> Iterator[ProcessPoolExecutor]:
             ) from error
         raise
     pool.shutdown()
+
+
+def _end(processes: Sequence[BaseProcess], patience: float = 5.0) -> None:
+    """End `processes`: a training saves where it stands; what then goes on to its next task is killed."""
+    deadline = time.monotonic() + patience
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        process.join(max(0.0, deadline - time.monotonic()))
+        process.kill()
 
 
 def _obedient() -> None:

@@ -26,6 +26,7 @@ def canvas(
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
+        from matplotlib.ticker import MaxNLocator
     except ModuleNotFoundError as error:
         raise UserError("drawing needs matplotlib: pip install 'jumok[figures]'") from error
     figure = Figure(figsize=(width, height), layout="constrained", dpi=130)
@@ -33,6 +34,7 @@ def canvas(
     axes = figure.subplots(rows, columns, **options)
     for axis in np.ravel(axes):
         axis.grid(alpha=0.25)
+        axis.xaxis.set_major_locator(MaxNLocator("auto", integer=True))  # steps, words, layers: things that are counted
         axis.spines[["top", "right"]].set_visible(False)
     return figure, axes
 
