@@ -28,7 +28,7 @@ def run(setting: Setting) -> Finding:
         ["tanh", "relu", "lstm", "gru", "convolution", "transformer"],
         ["tanh", "lstm", "convolution", "transformer"],
     )
-    steps, batch = setting.pick(400, 150), 32
+    steps, batch = setting.pick(300, 150), 32
     found: dict[str, list[list[float]]] = {}
     sizes: dict[str, int] = {}
     diverged: dict[str, int] = {}

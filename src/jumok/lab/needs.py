@@ -116,7 +116,7 @@ def run(setting: Setting) -> Finding:
     """One part taken away at a time; what is left is trained the same way."""
     # two look-ups at once are learnt ten times slower than one
     steps, slow = setting.pick((600, 3000), (250, 400))
-    depths: list[int] = setting.pick([1, 2, 4, 8, 16], [1, 3])
+    depths: list[int] = setting.pick([1, 2, 4, 8, 12], [1, 3])
     vocab = PAIRS + KEYS
 
     def score(draw: Draw, classes: int, seed: int, **options: Any) -> float:
