@@ -168,6 +168,7 @@ def test_meanings_hang_on_the_cue_and_its_distance_is_right(title: str) -> None:
     tokens, labels = corpus.held_out(9, 3, 200)
     assert tokens.shape == (200, corpus.length)
     assert set(labels.tolist()) == set(range(len(corpus.meanings)))
+    assert len(list(corpus.for_probes(3))) == 2, "one set of sentences a distance"
     words = {number: word for word, number in corpus.words.items()}
     if title == "apple":
         assert all(words[row[-1]] == "apple" and words[row[-10]] != "<pad>" for row in tokens.tolist())
@@ -194,7 +195,7 @@ def test_a_persons_own_sentences_are_a_corpus(tmp_path: Path) -> None:
     tokens, labels = corpus.draw(64, 3)
     cues = (tokens == corpus.words["돈을"]).any(1)
     assert torch.equal(cues, labels == corpus.meanings["spend"])
-    tokens, labels, fitted = corpus.for_probes(1)
+    ((tokens, labels, fitted),) = corpus.for_probes(1)
     assert (len(tokens), fitted) == (50, 40)
 
 

@@ -3,9 +3,11 @@
 import math
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,6 +17,9 @@ from jumok.lab.finding import Finding, Setting
 from jumok.lab.readers import LABELS, Kind, Reader, matched
 from jumok.lab.saturation import probe
 from jumok.lab.sentences import CORPORA, Example
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 TITLE = "Word in context"
 BUDGET = 60_000
@@ -41,8 +46,8 @@ class Corpus(ABC):
         """Sentences of one of the distances, for scoring."""
 
     @abstractmethod
-    def for_probes(self, seed: int) -> tuple[Tensor, Tensor, int]:
-        """Sentences for a probe, those with the farthest cues if there are enough; how many of them it is fitted on."""
+    def for_probes(self, seed: int) -> Iterator[tuple[Tensor, Tensor, int]]:
+        """Sentences for a probe and how many of them it is fitted on, one distance after the other."""
 
     def encode(self, examples: Sequence[Example]) -> tuple[Tensor, Tensor]:
         rows = [[0] * (self.length - len(e.words)) + [self.words[word] for word in e.words] for e in examples]
@@ -64,8 +69,9 @@ class Generated(Corpus):
         generator = random.Random(2**31 + seed)
         return self.encode([self.make(distance, generator) for _ in range(count)])
 
-    def for_probes(self, seed: int) -> tuple[Tensor, Tensor, int]:
-        return *self.held_out(self.distances[-1], seed + 1, 2000), 1000
+    def for_probes(self, seed: int) -> Iterator[tuple[Tensor, Tensor, int]]:
+        for distance in self.distances:
+            yield *self.held_out(distance, seed + 1, 1500), 1000
 
 
 class Given(Corpus):
@@ -87,9 +93,10 @@ class Given(Corpus):
     def held_out(self, distance: int, seed: int) -> tuple[Tensor, Tensor]:
         return self.encode(self.groups[distance])
 
-    def for_probes(self, seed: int) -> tuple[Tensor, Tensor, int]:
+    def for_probes(self, seed: int) -> Iterator[tuple[Tensor, Tensor, int]]:
+        # too few of each distance for a probe of its own
         aside = [example for group in self.groups.values() for example in group]
-        return *self.encode([*self.learnt, *aside]), len(self.learnt)
+        yield *self.encode([*self.learnt, *aside]), len(self.learnt)
 
 
 def run(setting: Setting) -> Finding:
@@ -98,7 +105,7 @@ def run(setting: Setting) -> Finding:
     kinds: list[Kind] = setting.pick(["tanh", "lstm", "convolution", "transformer"], ["tanh", "lstm", "transformer"])
     steps, batch = setting.pick((600, 64), (150, 32))
     scores: dict[str, dict[str, list[list[float]]]] = {}
-    probes: dict[str, dict[str, list[list[float]]]] = {}
+    probes: dict[str, dict[str, list[list[list[float]]]]] = {}  # a row a seed, of rows a distance, of each layer
     corpora: dict[str, Corpus] = {title: Generated(make, distances) for title, make in CORPORA.items()}
     if setting.sentences:
         corpora["your sentences"] = Given(setting.sentences)
@@ -122,16 +129,16 @@ def run(setting: Setting) -> Finding:
         curves(axes[0][column], corpus.distances, scores[title])
         axes[0][column].set_title(_written(title), fontfamily=fonts())
         axes[0][column].set(xlabel="words between cue and word", ylim=(0, 104))
-        deepest = max(len(rows[0]) for rows in probes[title].values())
+        farthest = {name: [rows[-1] for rows in each] for name, each in probes[title].items()}
+        deepest = max(len(rows[0]) for rows in farthest.values())
         # models of other depths end where they end
-        padded = {
-            name: [row + [math.nan] * (deepest - len(row)) for row in rows] for name, rows in probes[title].items()
-        }
+        padded = {name: [row + [math.nan] * (deepest - len(row)) for row in rows] for name, rows in farthest.items()}
         curves(axes[1][column], list(range(deepest)), padded)
         axes[1][column].set(xlabel=f"layers read (0: the word alone), {corpus.distances[-1]} words away", ylim=(0, 104))
     axes[0][0].set_ylabel("understood (%)")
     axes[1][0].set_ylabel("read by a linear probe (%)")
     axes[0][-1].legend()
+    layers = _layers({title: corpora[title].distances for title in corpora}, probes)
 
     def far(title: str) -> str:
         means = {name: sum(row[-1] for row in rows) / len(rows) for name, rows in scores[title].items()}
@@ -143,14 +150,38 @@ def run(setting: Setting) -> Finding:
         shows="Understood with the cue far away: " + "; ".join(far(title) for title in corpora) + ".",
         how=f"Generated sentences with known answers; {steps} steps of {batch} at all distances, models matched in "
         f"parameters (about {BUDGET:,}), {len(setting.seeds)} seeds (band: lowest to highest). Below: a linear probe "
-        f"of the answer on the state at the last word, layer by layer.{own}",
+        "of the answer on the state at the last word, layer by layer: first with the cue farthest away, then (mean of "
+        f"the seeds) at every distance.{own}",
         data={
             "distances": {title: list(corpus.distances) for title, corpus in corpora.items()},
             "accuracy": scores,
             "probe": probes,
         },
-        figures={"context": figure},
+        figures={"context": figure, "context_layers": layers},
     )
+
+
+def _layers(
+    distances: Mapping[str, Sequence[int]], probes: Mapping[str, Mapping[str, list[list[list[float]]]]]
+) -> "Figure":
+    """What a probe reads in each layer at each distance: a panel a corpus and model."""
+    models = list(next(iter(probes.values())))
+    figure, axes = canvas(
+        len(probes), len(models), width=2.9 * len(models) + 1, height=2.3 * len(probes), squeeze=False
+    )
+    for row, (title, by_model) in zip(axes, probes.items(), strict=True):
+        for axis, name in zip(row, models, strict=True):
+            mean = np.mean(by_model[name], 0).T  # (layers, distances)
+            image = axis.imshow(mean, origin="lower", aspect="auto", cmap="viridis", vmin=0, vmax=100)
+            axis.grid(visible=False)
+            axis.set_xticks(range(mean.shape[1]), [str(d) for d in distances[title][-mean.shape[1] :]], fontsize=7)
+            axis.set_yticks(range(mean.shape[0]), [str(layer) for layer in range(mean.shape[0])], fontsize=7)
+            axis.set_title(f"{_written(title)}, {name}", fontsize=8, fontfamily=fonts())
+        row[0].set_ylabel("layer")
+    for axis in axes[-1]:
+        axis.set_xlabel("words away")
+    figure.colorbar(image, ax=axes, label="read by a linear probe (%)", shrink=0.6)
+    return figure
 
 
 def _written(title: str) -> str:
@@ -168,6 +199,8 @@ def _accuracies(model: Reader, corpus: Corpus, seed: int) -> list[float]:
 
 
 @torch.no_grad()
-def _probed(model: Reader, corpus: Corpus, seed: int) -> list[float]:
-    tokens, labels, fitted = corpus.for_probes(seed)
-    return [probe(states[:, -1], labels, len(corpus.meanings), fitted) for states in model.layers(tokens)]
+def _probed(model: Reader, corpus: Corpus, seed: int) -> list[list[float]]:
+    return [
+        [probe(states[:, -1], labels, len(corpus.meanings), fitted) for states in model.layers(tokens)]
+        for tokens, labels, fitted in corpus.for_probes(seed)
+    ]
