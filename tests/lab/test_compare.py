@@ -16,7 +16,7 @@ from jumok.config import parse
 from jumok.errors import UserError
 from jumok.lab import compare as lab
 from jumok.lab.figures import canvas
-from jumok.lab.finding import Finding, Setting, Table
+from jumok.lab.finding import Drawing, Finding, Setting, Table
 from jumok.lab.report import Section, report
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "compare.yaml"
@@ -29,7 +29,7 @@ def small(setting: Setting) -> Finding:
         shows=f"A line <of> {len(setting.seeds)} seeds.",
         how="Drawn.",
         data={"values": [3, 4]},
-        figures={"line": figure},
+        drawings={"line": Drawing(figure, "A <line>, drawn.")},
         tables=[Table(["model", "n"], [("x & y", 12345), ("z", None)], "a table")],
     )
 
@@ -65,6 +65,7 @@ def test_a_report_stands_alone(tmp_path: Path, experiments: dict[str, Any]) -> N
     assert not re.search(r'(src|href)="(?!#|data:)', page)
     assert page.count("data:image/png;base64,") == 2
     assert "A line &lt;of&gt; 3 seeds." in page
+    assert "<figcaption>A &lt;line&gt;, drawn.</figcaption>" in page
     assert "x &amp; y" in page
     assert "12,345" in page
     assert (tmp_path / "lab" / "figures" / "line.png").stat().st_size > 1000

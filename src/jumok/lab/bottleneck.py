@@ -1,7 +1,7 @@
 """6. The bottleneck: one vector for a sentence of any length, or a look at every word."""
 
 from jumok.lab.figures import canvas, curves
-from jumok.lab.finding import Finding, Setting
+from jumok.lab.finding import Drawing, Finding, Setting
 from jumok.lab.rivals import MOST_JOINED, Rivals, held_out_pairs, joined, rivals, trainings, where
 from jumok.metrics.text import bleu_chrf
 
@@ -54,5 +54,11 @@ def run(setting: Setting) -> Finding:
         how=f"{where(setting)}; neighbouring sentences joined, greedy search, {trainings(models)}; "
         f"{dropped} of more than {MOST_WORDS} words, or longer than a model can read, dropped.",
         data={"sentences": counts, "words": words, "bleu": found},
-        figures={"bottleneck": figure},
+        drawings={
+            "bottleneck": Drawing(
+                figure,
+                f"BLEU of greedy search against the length of the source, 1 to {MOST_JOINED} sentences joined; "
+                f"{trainings(models)}.",
+            )
+        },
     )

@@ -261,14 +261,14 @@ def _kept(finding: Finding, figures: Path) -> dict[str, Any]:
     """A finding as plain values, its figures written."""
     from io import BytesIO
 
-    for name, figure in finding.figures.items():
+    for name, drawing in finding.drawings.items():
         content = BytesIO()
-        figure.savefig(content, format="png")
+        drawing.figure.savefig(content, format="png")
         atomic_write(figures / f"{name}.png", content.getvalue())
     return {
         "shows": finding.shows,
         "how": finding.how,
-        "figures": list(finding.figures),
+        "figures": {name: drawing.caption for name, drawing in finding.drawings.items()},
         "tables": [asdict(table) for table in finding.tables],
         "data": dict(finding.data),
     }

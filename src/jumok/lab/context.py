@@ -13,7 +13,7 @@ from torch import Tensor
 
 from jumok.lab.drill import drill
 from jumok.lab.figures import canvas, curves, drawable, fonts
-from jumok.lab.finding import Finding, Setting
+from jumok.lab.finding import Drawing, Finding, Setting
 from jumok.lab.readers import LABELS, Kind, Reader, matched
 from jumok.lab.saturation import probe
 from jumok.lab.sentences import CORPORA, Example
@@ -157,7 +157,18 @@ def run(setting: Setting) -> Finding:
             "accuracy": scores,
             "probe": probes,
         },
-        figures={"context": figure, "context_layers": layers},
+        drawings={
+            "context": Drawing(
+                figure,
+                "Right answers with the cue d words away, and what a linear probe reads in each layer when it is "
+                f"{distances[-1]} away; {setting.spread}.",
+            ),
+            "context_layers": Drawing(
+                layers,
+                "What a linear probe reads at the last word in each layer, with the cue d words away; mean of "
+                f"{len(setting.seeds)} seeds.",
+            ),
+        },
     )
 
 

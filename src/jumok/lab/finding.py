@@ -31,6 +31,12 @@ class Setting:
     sentences: "Sequence[Example]" = ()
     say: Callable[[str], None] = print
 
+    @property
+    def spread(self) -> str:
+        """What a line and its band are, for a figure's caption."""
+        count = len(self.seeds)
+        return f"mean of {count} seeds, band from the lowest to the highest" if count > 1 else "one seed"
+
     def pick(self, full: Any, quick: Any) -> Any:
         """The value for the full laboratory, or for the quick one."""
         return quick if self.quick else full
@@ -46,15 +52,23 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Drawing:
+    """A figure, and one sentence on what it shows and how it was measured."""
+
+    figure: "Figure"
+    caption: str
+
+
+@dataclass(frozen=True)
 class Finding:
     """One experiment's result.
 
     ``shows`` says in one sentence what was seen, in words made from the numbers; ``how`` how it was measured;
-    ``data`` is all that was measured, as plain values for ``results.json``; ``figures`` go to PNG by their name.
+    ``data`` is all that was measured, as plain values for ``results.json``; ``drawings`` go to PNG by their name.
     """
 
     shows: str
     how: str
     data: Mapping[str, Any]
-    figures: "Mapping[str, Figure]" = field(default_factory=dict)
+    drawings: Mapping[str, Drawing] = field(default_factory=dict)
     tables: Sequence[Table] = ()

@@ -11,7 +11,7 @@ from torch import Tensor
 from jumok.errors import Diverged
 from jumok.lab.drill import accuracy, drill
 from jumok.lab.figures import PALETTE, canvas, curves, drawable, fonts
-from jumok.lab.finding import Finding, Setting
+from jumok.lab.finding import Drawing, Finding, Setting
 from jumok.lab.memory import BUDGET, CUES, VOCAB
 from jumok.lab.readers import Reader, RecurrentBody, matched
 from jumok.lab.rivals import RIVALS, SENTENCE, rival_seeds, trained_rival
@@ -96,7 +96,18 @@ def run(setting: Setting) -> Finding:
             "accuracy": right,
             "sentence": {"pieces": pieces, "gates": {name: over[n].tolist() for n, name in enumerate(NAMES)}},
         },
-        figures={"gates": figure, "gates_sentence": drawn},
+        drawings={
+            "gates": Drawing(
+                figure,
+                f"Gates of an LSTM that has learnt to name a cue, mean over its units and 256 new sequences; "
+                f"{setting.spread}.",
+            ),
+            "gates_sentence": Drawing(
+                drawn,
+                f"Gates of the first encoder layer of {path} over “{sentence}”, piece by piece as it reads; band: the "
+                "spread over its units.",
+            ),
+        },
     )
 
 

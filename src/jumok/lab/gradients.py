@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from jumok.lab.drill import accuracy, drill
 from jumok.lab.figures import canvas, curves
-from jumok.lab.finding import Finding, Setting
+from jumok.lab.finding import Drawing, Finding, Setting
 from jumok.lab.readers import LABELS, Kind, Reader, matched
 
 TITLE = "Vanishing gradients"
@@ -110,7 +110,18 @@ def run(setting: Setting) -> Finding:
         f"{16 * length} new examples of {length} tokens; the answer is the one cue among noise; {steps} steps of "
         f"{BATCH} examples, {len(setting.seeds)} seeds (band: lowest to highest), models matched in parameters.",
         data=data | {"accuracy": right},
-        figures={"gradients": figure, "gradients_cue": meaning},
+        drawings={
+            "gradients": Drawing(
+                figure,
+                "How much of an example's loss reaches the input t steps before the end, before and after training: "
+                f"norm of the gradient; {setting.spread}.",
+            ),
+            "gradients_cue": Drawing(
+                meaning,
+                "Position or meaning? After training, the gradient to a cue and to noise that stands as far away; "
+                f"{setting.spread}.",
+            ),
+        },
     )
 
 

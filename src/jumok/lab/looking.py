@@ -11,7 +11,7 @@ from jumok.data.text import read_lines
 from jumok.errors import UserError
 from jumok.insight.maps import Map, Span, alignment_error_rate, average, best_match, gold_pairs
 from jumok.lab.figures import canvas, drawable, fonts
-from jumok.lab.finding import Finding, Setting, Table
+from jumok.lab.finding import Drawing, Finding, Setting, Table
 from jumok.lab.rivals import SENTENCE, Rival, corpus, generated_rivals, trainings
 from jumok.tasks.translate_predict import Translator
 
@@ -92,7 +92,13 @@ def run(setting: Setting) -> Finding:
         f"scored on {len(examples) - half} others by AER (Och and Ney 2003), 0 is perfect; {trainings(models)}. "
         f"Pictured: “{SENTENCE}”, the first training of each.",
         data={name: {"aer": rates[name], "layer": layers[name]} for name in models},
-        figures={"where_they_look": figure},
+        drawings={
+            "where_they_look": Drawing(
+                figure,
+                f"Attention to “{SENTENCE}” (across) while its normal form is written (down), in each model's best "
+                "layer: mean of its heads, the first training.",
+            )
+        },
         tables=[
             Table(
                 ["model", "layer", "AER (%)", "lowest - highest"],

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from jumok.lab.drill import accuracy, drill
 from jumok.lab.figures import canvas, curves, log_places
-from jumok.lab.finding import Finding, Setting, Table
+from jumok.lab.finding import Drawing, Finding, Setting, Table
 from jumok.lab.readers import LABELS, Kind, matched, parameters
 
 TITLE = "Memory over distance"
@@ -67,7 +67,13 @@ def run(setting: Setting) -> Finding:
             "steps": steps,
             "chance": 100 / CUES,
         },
-        figures={"memory": figure},
+        drawings={
+            "memory": Drawing(
+                figure,
+                f"Share of cues recalled after t tokens of noise, a model trained for each t; {setting.spread}; "
+                "dotted: chance.",
+            )
+        },
         tables=[
             Table(
                 ["model", "parameters", "trainings that diverged"],

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from jumok.lab.drill import Draw, accuracy, drill
 from jumok.lab.figures import PALETTE, canvas, curves, log_places
-from jumok.lab.finding import Finding, Setting
+from jumok.lab.finding import Drawing, Finding, Setting
 from jumok.lab.readers import parameters
 from jumok.nn.attention import Attention, mix
 from jumok.nn.text import Positions, TokenEmbedding, TokenInput, positions_module, rotary_module
@@ -190,5 +190,16 @@ def run(setting: Setting) -> Finding:
         f"Trainings that diverged: {'; '.join(diverged) or 'none'}.",
         data={"heads": heads, "positions": order, "projections": bare, "depths": depths, "stacks": stacks}
         | {"diverged": diverged},
-        figures={"needs": figure, "needs_depth": deep},
+        drawings={
+            "needs": Drawing(
+                figure,
+                "Right answers with fewer heads of the same parameters together, without positions, and without "
+                f"projections; mean of {len(setting.seeds)} seeds (dots).",
+            ),
+            "needs_depth": Drawing(
+                deep,
+                "Right answers of a look-up against depth, with norm before or after the sublayer, without norm, and "
+                f"without residual sum; {setting.spread}; dotted: chance.",
+            ),
+        },
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from jumok.lab.figures import PALETTE, canvas
-from jumok.lab.finding import Cell, Finding, Setting, Table
+from jumok.lab.finding import Cell, Drawing, Finding, Setting, Table
 from jumok.lab.rivals import RIVALS, Rivals, generated_pairs, generated_rivals, held_out_pairs, rivals, trainings, where
 from jumok.metrics.text import Comparison, paired_bootstrap
 from jumok.models.transformer import TransformerConfig
@@ -125,6 +125,12 @@ def run(setting: Setting) -> Finding:
             }
             for each in both
         },
-        figures={"quality": figure},
+        drawings={
+            "quality": Drawing(
+                figure,
+                f"BLEU of each model on {' and on '.join(each.corpus for each in both)}, the same sentences for all; "
+                f"generated corpus: {trainings(both[-1].models, 'dots')}.",
+            )
+        },
         tables=[each.table() for each in both],
     )

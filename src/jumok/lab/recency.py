@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from jumok.lab.drill import drill
 from jumok.lab.figures import canvas, curves
-from jumok.lab.finding import Finding, Setting
+from jumok.lab.finding import Drawing, Finding, Setting
 from jumok.lab.saturation import probe
 from jumok.models.seq2seq import Seq2Seq, Seq2SeqConfig
 
@@ -84,5 +84,11 @@ def run(setting: Setting) -> Finding:
         f"({steps} steps of {batch}); linear probe of each word on the final state, fitted on 2,000 new sources, "
         f"scored on 2,000 others; {len(setting.seeds)} seeds; chance {100 / WORDS:.0f} %.",
         data={"places": list(range(1, length + 1)), "accuracy": found},
-        figures={"recency": figure},
+        drawings={
+            "recency": Drawing(
+                figure,
+                "What a linear probe reads from the context vector of each source word, for an encoder that reads "
+                f"forward, backwards or both ways; {setting.spread}; dotted: chance.",
+            )
+        },
     )

@@ -61,14 +61,15 @@ def _section(number: int, section: Section, figures: Path) -> str:
     if section.result is None:
         return f'{head}<p class="failed">Not measured: {escape(section.failed or "")}</p></section>'
     shows, how = escape(section.result["shows"]), escape(section.result["how"])
-    images = "".join(_figure(figures / f"{name}.png", section.result["shows"]) for name in section.result["figures"])
+    images = "".join(_figure(figures / f"{name}.png", text) for name, text in section.result["figures"].items())
     tables = "".join(_table(table) for table in section.result["tables"])
     return f'{head}<p>{shows}</p>{images}{tables}<p class="how">{how}</p></section>'
 
 
 def _figure(path: Path, text: str) -> str:
     data = base64.b64encode(path.read_bytes()).decode()
-    return f'<figure><img src="data:image/png;base64,{data}" alt="{escape(text, quote=True)}"></figure>'
+    image = f'<img src="data:image/png;base64,{data}" alt="{escape(text, quote=True)}">'
+    return f"<figure>{image}<figcaption>{escape(text)}</figcaption></figure>"
 
 
 def _table(table: Mapping[str, Any]) -> str:

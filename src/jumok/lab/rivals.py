@@ -143,10 +143,10 @@ def rival_seeds(setting: Setting) -> Sequence[int]:
     return seeds
 
 
-def trainings(models: Rivals) -> str:
+def trainings(models: Rivals, shown: str = "band: lowest to highest") -> str:
     """How often each model was trained: for a figure's account of itself."""
     most = max(map(len, models.values()), default=0)
-    return f"{most} trainings of each model (band: lowest to highest)" if most > 1 else "one training of each model"
+    return f"{most} trainings of each model ({shown})" if most > 1 else "one training of each model"
 
 
 def generated_rivals(setting: Setting) -> Rivals:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from jumok.lab.drill import drill
 from jumok.lab.figures import PALETTE, canvas, curves
-from jumok.lab.finding import Finding, Setting
+from jumok.lab.finding import Drawing, Finding, Setting
 from jumok.lab.memory import BUDGET, CUES, VOCAB, draw_recall
 from jumok.lab.readers import LABELS, Kind, Reader, RecurrentBody, matched
 from jumok.nn.recurrent import Cell, RecurrentLayer
@@ -79,7 +79,23 @@ def run(setting: Setting) -> Finding:
         f"is linear, fitted on one half of 2,000 new sequences and scored on the other. {len(setting.seeds)} seeds: "
         "histograms of all together, bands from lowest to highest.",
         data=data,
-        figures=figures,
+        drawings={
+            "saturation": Drawing(
+                figures["saturation"],
+                f"Histogram of the tanh cell's pre-activations at each step, 256 sequences of each of "
+                f"{len(setting.seeds)} seeds, before and after training; dotted: ±{SATURATED:g}.",
+            ),
+            "divergence": Drawing(
+                figures["divergence"],
+                "|h_t| of fresh cells fed random inputs, their recurrent weights scaled to a spectral radius; "
+                f"{setting.spread}.",
+            ),
+            "first_word": Drawing(
+                figures["first_word"],
+                f"How blurred the first word becomes: what a linear probe still reads of it from h_t; "
+                f"{setting.spread}; dotted: chance.",
+            ),
+        },
     )
 
 
