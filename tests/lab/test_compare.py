@@ -109,6 +109,18 @@ def test_stopped_in_a_training_it_ends_soon_and_goes_on_later(tmp_path: Path) ->
     assert list(rivals.glob("*/state/latest")), "what the training had done is kept"
 
 
+def test_workers_end_with_a_first_process_that_is_killed(tmp_path: Path) -> None:
+    """They hold the pipe that both write to: it ends when the last of them has ended."""
+    command = [sys.executable, "-m", "jumok", "compare", str(RECIPE), f"run={tmp_path / 'lab'}", "--quick"]
+    with subprocess.Popen([*command, "experiments=[memory,recency]"], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith(("memory", "recency"))  # a worker's word
+        process.kill()
+        start = time.monotonic()
+        process.stdout.read()
+    assert time.monotonic() - start < 10
+
+
 def test_results_of_other_settings_are_not_touched(tmp_path: Path, experiments: dict[str, Any]) -> None:
     lab.compare(recipe(tmp_path), lambda _: None)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
