@@ -49,7 +49,7 @@ def test_translators_are_compared_end_to_end(tmp_path: Path, monkeypatch: pytest
     runs = {"bottleneck": bottleneck.run, "quality": quality.run, "looking": looking.run}
     found: dict[str, Any] = {name: lab._measure(run, setting, tmp_path, 1) for name, run in runs.items()}
     assert all(isinstance(each, dict) for each in found.values()), found
-    bleu = found["bottleneck"]["data"]["bleu"]
+    bleu = found["bottleneck"]["data"][rivals.GENERATED]["bleu"]
     assert {len(each) for each in bleu.values()} == {2}
     assert {len(scores) for each in bleu.values() for scores in each} == {6}
     assert [row[0] for row in found["quality"]["tables"][0]["rows"]] == ["no attention", "Luong", "Transformer"]

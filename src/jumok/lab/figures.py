@@ -34,7 +34,8 @@ def canvas(
     axes = figure.subplots(rows, columns, **options)
     for axis in np.ravel(axes):
         axis.grid(alpha=0.25)
-        axis.xaxis.set_major_locator(MaxNLocator("auto", integer=True))  # steps, words, layers: things that are counted
+        # steps, words, layers: things that are counted
+        axis.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
         axis.spines[["top", "right"]].set_visible(False)
     return figure, axes
 
@@ -69,7 +70,9 @@ def curves(
     """One line a name: the mean over seeds of ``values[seed][i]`` at ``x[i]``, and the band from lowest to highest."""
     for number, (name, values) in enumerate(lines.items()):
         array = np.asarray(values, dtype=float)
+        seen = ~np.isnan(array).all(0)  # a line may end before the others
+        array, at = array[:, seen], np.asarray(x)[seen]
         color, marker = PALETTE[number % len(PALETTE)], MARKERS[number % len(MARKERS)]
-        axis.plot(x, np.nanmean(array, 0), color=color, marker=marker, markersize=4, label=name)
+        axis.plot(at, np.nanmean(array, 0), color=color, marker=marker, markersize=4, label=name)
         if spread and len(array) > 1:
-            axis.fill_between(x, np.nanmin(array, 0), np.nanmax(array, 0), color=color, alpha=0.18, linewidth=0)
+            axis.fill_between(at, np.nanmin(array, 0), np.nanmax(array, 0), color=color, alpha=0.18, linewidth=0)

@@ -53,8 +53,8 @@ def draw_late_cue(length: int, batch: int, generator: torch.Generator) -> tuple[
 
 def run(setting: Setting) -> Finding:
     """The gates of an LSTM trained on a recall, before, at and after the cue; of a translator's, over a sentence."""
-    length: int = setting.pick(50, 20)
-    steps = setting.pick(1500, 500)
+    length: int = setting.pick(40, 20)
+    steps = setting.pick(2000, 500)
 
     def draw(generator: torch.Generator) -> tuple[Tensor, Tensor]:
         return draw_late_cue(length, 32, generator)
@@ -66,7 +66,7 @@ def run(setting: Setting) -> Finding:
         setting.say(f"gates: LSTM, seed {seed}")
         torch.manual_seed(seed)
         model = matched("lstm", VOCAB, CUES, BUDGET)
-        drill(model, draw, steps=steps, seed=seed, learning_rate=1e-2, enough=0.01)
+        drill(model, draw, steps=steps, seed=seed, learning_rate=5e-3, enough=0.01)
         right.append(accuracy(model, draw, seed=seed))
         for name, gate in zip(NAMES, _gates(model, tokens), strict=True):
             found[name].append(gate.mean((0, 2)).tolist())

@@ -1,13 +1,13 @@
 """9. Quality: every model's size, time and scores, and whether the difference is more than chance."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import fmean
 
 from jumok.lab.figures import PALETTE, canvas
 from jumok.lab.finding import Cell, Drawing, Finding, Setting, Table
-from jumok.lab.rivals import RIVALS, Rivals, generated_pairs, generated_rivals, held_out_pairs, rivals, trainings, where
+from jumok.lab.rivals import GENERATED, RIVALS, Contest, Rivals, contests, trainings, where
 from jumok.metrics.text import Comparison, paired_bootstrap
 from jumok.models.transformer import TransformerConfig
 from jumok.tasks.translate_evaluate import Evaluation, evaluate
@@ -71,10 +71,9 @@ def _rounded(value: float, digits: int | None = None) -> float | None:
     return None if math.isnan(value) else round(value, digits)
 
 
-def scored(
-    corpus: str, models: Rivals, sources: Sequence[str], references: Sequence[str], expected: Iterable[str] = ()
-) -> Scored:
+def scored(contest: Contest, expected: Iterable[str] = ()) -> Scored:
     """Score every model on the same sentences, and each against the Transformer; who is `expected` has diverged."""
+    models, sources, references = contest.models, contest.sources, contest.references
     best = champion(models)
     scores = {
         name: [evaluate(rival.translator, sources, references) for rival in trained] for name, trained in models.items()
@@ -89,15 +88,13 @@ def scored(
         ]
 
     against = {name: compared(name) for name in models if name != best}
-    return Scored(corpus, models, best, scores, against, [name for name in expected if name not in scores])
+    return Scored(contest.corpus, models, best, scores, against, [name for name in expected if name not in scores])
 
 
 def run(setting: Setting) -> Finding:
     """BLEU and chrF of every model on the same sentences: of the given runs, and of the rivals trained here."""
     setting.say("quality: scoring")
-    both = [scored("the generated corpus", generated_rivals(setting), *generated_pairs(setting), RIVALS)]
-    if setting.runs:
-        both.insert(0, scored("the given runs' test sentences", rivals(setting), *held_out_pairs(setting)))
+    both = [scored(contest, RIVALS if contest.corpus == GENERATED else ()) for contest in contests(setting)]
     figure, axes = canvas(1, len(both), width=6.5 * len(both), squeeze=False)
     for axis, each in zip(axes[0], both, strict=True):
         bars = {name: each.bleu(name) for name in each.models}

@@ -38,6 +38,7 @@ STEPS = {"full": 1200, "quick": 450}
 SENTENCE = "five past three in the afternoon on the twentieth of November, 2026"  # the one that is pictured
 
 
+GENERATED = "the generated corpus"
 MOST_JOINED = 6  # sentences in one source
 
 
@@ -52,7 +53,9 @@ class Rival:
 
     @property
     def parameters(self) -> int:
-        return parameters(self.translator.models[0])
+        # of the model as it was trained: 8-bit weights are no parameters to PyTorch
+        with torch.device("meta"):
+            return parameters(build(self.translator.models[0].config))
 
     def training(self) -> dict[str, float]:
         """Minutes spent, steps done and the median of target tokens a second, as its log tells; NaN without a log."""
@@ -106,35 +109,36 @@ def lessons(folder: Path) -> Path:
     return place
 
 
-def rivals(setting: Setting) -> Rivals:
-    """The runs that were given, or the rivals on the generated corpus."""
+@dataclass(frozen=True)
+class Contest:
+    """Models on one corpus, and sentences of it that none of them saw in training."""
+
+    corpus: str
+    models: Rivals
+    sources: Sequence[str]
+    references: Sequence[str]
+
+
+def contests(setting: Setting) -> list[Contest]:
+    """The given runs on their test sentences, if there are any; then the rivals on the generated corpus."""
+    test = read_parallel(corpus(setting.folder), "test", SOURCE, TARGET)
+    found = [Contest(GENERATED, generated_rivals(setting), test.sources, test.targets)]
     if setting.runs:
-        return {
+        given = {
             name: [Rival(name, path, Translator.load(path, precision="auto"))] for name, path in setting.runs.items()
         }
-    return generated_rivals(setting)
-
-
-def held_out_pairs(setting: Setting) -> tuple[list[str], list[str]]:
-    """Sentences that none of `rivals` saw in training, and their translations."""
-    return (list(setting.test[0]), list(setting.test[1])) if setting.runs else generated_pairs(setting)
-
-
-def generated_pairs(setting: Setting) -> tuple[list[str], list[str]]:
-    """The test sentences of the generated corpus."""
-    pairs = read_parallel(corpus(setting.folder), "test", SOURCE, TARGET)
-    return pairs.sources, pairs.targets
+        found.insert(0, Contest("the given runs' test sentences", given, *setting.test))
+    return found
 
 
 def where(setting: Setting) -> str:
-    """Which corpus and which models: the beginning of a figure's account of itself."""
-    if setting.runs:
-        return f"The given runs ({', '.join(map(str, setting.runs.values()))}) on their test sentences"
-    text = (
-        f"Models trained here in {setting.pick(STEPS['full'], STEPS['quick']):,} steps on the generated corpus of "
+    """Which corpora and which models: the beginning of a figure's account of itself."""
+    runs = ", ".join(map(str, setting.runs.values()))
+    return (f"The given runs ({runs}) on their test sentences; " if runs else "") + (
+        f"rivals trained here in {setting.pick(STEPS['full'], STEPS['quick']):,} steps on the generated corpus of "
         f"dates, times and amounts, a third of it joined by two to {MOST_JOINED}"
+        + ("; so few steps that who learns late, as the Transformer does, is behind" if setting.quick else "")
     )
-    return f"{text}; so few steps that who learns late, as the Transformer does, is behind" if setting.quick else text
 
 
 def rival_seeds(setting: Setting) -> Sequence[int]:

@@ -59,8 +59,7 @@ def probe(
 def run(setting: Setting) -> Finding:
     """Histograms of a trained tanh cell, growth of ReLU and GELU cells, and a probe of the first token."""
     figures = {}
-    steps = setting.pick(300, 120)
-    distance = setting.pick(40, 20)
+    steps, distance = setting.pick(600, 120), 20
     shares, figures["saturation"] = _saturation(setting, distance, steps)
     growth, figures["divergence"] = _divergence(setting)
     probes, figures["first_word"] = _first_word(setting, distance, steps)
