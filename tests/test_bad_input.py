@@ -12,6 +12,10 @@ import yaml
 from tests.commands import jumok, mistake
 from tests.tasks import small
 
+from jumok.tasks.runs import SHIPPED
+
+COMPARE = Path(__file__).parents[1] / "recipes" / "compare.yaml"
+
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -127,6 +131,11 @@ def test_a_misspelt_key_suggests_the_right_one(home: Path) -> None:
         "data.sources=xx": "data.source",
         "label_smoothin=0.1": "label_smoothing",
         "decoding.beams=3": "decoding.beam",
+        "trainin.steps=3": "training",
+        "Training.steps=3": "training",
+        "modle.dim=5": "model",
+        "ata.source=3": "data",
+        "decodin.beam=3": "decoding",
     }.items():
         message = mistake("train", home / "small.yaml", "run=elsewhere", wrong)
         assert f"did you mean {right}?" in message
@@ -212,6 +221,61 @@ def test_a_folder_that_cannot_be_written(home: Path, fresh: Path, tmp_path: Path
     pair = ["--source", home / "data" / "val.xx", "--target", home / "data" / "val.yy"]
     assert "locked" in mistake("evaluate", home / "run", *pair, "--json", locked / "x.json")
     assert "absent" in mistake("evaluate", home / "run", *pair, "--json", tmp_path / "absent" / "x.json")
+
+
+def test_a_config_that_lacks_a_part(home: Path, tmp_path: Path) -> None:
+    run = copy_of(home / "run", tmp_path / "spoilt")
+    whole = json.loads((run / "config.json").read_text())
+    for part in ("recipe", "model"):
+        (run / "config.json").write_text(json.dumps({key: value for key, value in whole.items() if key != part}))
+        for command in (["translate", run], ["demo", f"run={run}"], ["compare", COMPARE, f"runs={run}", "run=lab"]):
+            assert f"it lacks {part}" in mistake(*command)
+        again = ["train", home / "small.yaml", f"from={run}", f"run={tmp_path / 'next'}"]
+        assert "damaged" in mistake(*again)
+
+
+def test_a_tokenizer_of_another_run(home: Path, tmp_path: Path) -> None:
+    run = copy_of(home / "run", tmp_path / "spoilt")
+    for name in ("tokenizer.json", "tokenizer.options.json"):
+        (run / name).write_bytes((SHIPPED / name).read_bytes())
+    for name in ("source", "target"):
+        for ending in ("tokenizer.json", "tokenizer.options.json"):
+            (run / f"{name}.{ending}").unlink(missing_ok=True)
+    assert "damaged" in mistake("translate", run)
+
+
+def test_resuming_without_saved_states_keeps_the_weights(home: Path, tmp_path: Path) -> None:
+    run = copy_of(home / "run", tmp_path / "run")
+    subprocess.run(["rm", "-r", str(run / "state")], check=True)
+    before = (run / "model.safetensors").read_bytes()
+    assert "saved states are gone" in mistake("train", home / "small.yaml", f"run={run}", "--resume")
+    assert (run / "model.safetensors").read_bytes() == before
+
+
+def test_validation_data_without_a_source(fresh: Path, tmp_path: Path) -> None:
+    small.write_lines(tmp_path / "data" / "val.xx", [""] * 20)
+    assert "no source that is not empty" in mistake("train", fresh)
+
+
+def test_validation_pairs_that_are_cut_or_left_out_are_counted(fresh: Path, tmp_path: Path) -> None:
+    lines = (tmp_path / "data" / "val.xx").read_text(encoding="utf-8").splitlines()
+    small.write_lines(tmp_path / "data" / "val.xx", ["", "ga " * 400, *lines[2:]])
+    told = jumok("train", fresh)
+    assert told.code == 0
+    assert "1 pairs of val have an empty source" in told.out + told.err
+    assert "1 pairs of val are longer than model.max_len" in told.out + told.err
+
+
+def test_text_that_is_not_utf_8_on_the_command_line(home: Path) -> None:
+    text = os.fsdecode(b"5 M\xffay")
+    assert "not UTF-8" in mistake("attention", home / "run", text, "-o", "x.html")
+    assert "not UTF-8" in mistake("translate", home / "run", "--prefix", text, stdin="ga\n")
+
+
+def test_attention_says_that_it_cut_a_line(home: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    told = jumok("attention", home / "run", "ga " * 400, "-o", tmp_path / "x.html")
+    assert told.code == 0
+    assert "cut to the model's" in caplog.text  # a command's log goes to standard error
 
 
 @pytest.mark.parametrize("verb", ["translate", "info", "attention", "evaluate"])

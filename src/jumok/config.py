@@ -111,15 +111,26 @@ def _explain_error(error: dict[str, Any], known: list[str]) -> str:
     # pydantic names list positions and union branches too; only the keys help a user
     key = ".".join(str(part) for part in error["loc"] if not str(part).startswith("<"))
     if error["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
-        leaf = difflib.get_close_matches(key.split(".")[-1], [k.split(".")[-1] for k in known], n=1, cutoff=0.6)
-        likely = near[0] if near else next((k for k in known if leaf and k.endswith(leaf[0])), None)
+        likely = _likely(key, known)
         hint = f"did you mean {likely}?" if likely else "`jumok train RECIPE --explain` lists the keys"
         return f"unknown key {key}, {hint}"
     if error["type"] == "missing":
         return f"{key} is missing; set it in the recipe or as {key}=VALUE on the command line"
     message = str(error["msg"]).removeprefix("Value error, ")
     return f"{key} = {error.get('input')!r}: {message[:1].lower() + message[1:]}"
+
+
+def _likely(key: str, known: list[str]) -> str | None:
+    """The known key, or group of keys, that `key` most likely stands for."""
+    *above, last = key.lower().split(".")
+    inside = [k for k in known if k.startswith("".join(f"{part}." for part in above))] if above else known
+    here = list(dict.fromkeys(".".join(k.split(".")[: len(above) + 1]) for k in inside))
+    for places in (here, known):  # a neighbour first: another key of this group, or a group beside it
+        by_leaf = {place.split(".")[-1]: place for place in reversed(places)}
+        near = difflib.get_close_matches(last, list(by_leaf), n=1, cutoff=0.6)
+        if near:
+            return by_leaf[near[0]]
+    return None
 
 
 def _yaml(text: str, where: str) -> Any:

@@ -92,7 +92,7 @@ def test_what_is_finished_is_not_done_again(tmp_path: Path, experiments: dict[st
 
 
 def test_stopped_in_a_training_it_ends_soon_and_goes_on_later(tmp_path: Path) -> None:
-    """Ctrl-C as a person gives it, while a rival is trained: a training saves, and none begins after it."""
+    """Stopped while a rival is trained: the training saves, and none begins after it."""
     rivals = tmp_path / "lab" / "rivals"
     command = [sys.executable, "-m", "jumok", "compare", str(RECIPE), f"run={tmp_path / 'lab'}", "--quick"]
     with subprocess.Popen(
@@ -102,7 +102,7 @@ def test_stopped_in_a_training_it_ends_soon_and_goes_on_later(tmp_path: Path) ->
         deadline = time.monotonic() + 120
         while not any(path.stat().st_size for path in rivals.glob("*/metrics.jsonl")) and time.monotonic() < deadline:
             time.sleep(0.2)
-        process.send_signal(signal.SIGINT)
+        process.terminate()  # as Ctrl-C, which a shell in the background ignores
         rest = process.stdout.read()  # to its end: every worker has let go of it
         assert process.wait(timeout=30) == 130
     assert "the same command goes on from there" in rest
@@ -148,6 +148,19 @@ def test_one_that_fails_is_named_and_the_others_go_on(tmp_path: Path, experiment
     page = lab.compare(recipe(tmp_path), lambda _: None).read_text(encoding="utf-8")
     assert "Not measured: ZeroDivisionError: no luck" in page
     assert "A line" in page
+
+
+def test_a_result_that_lost_its_figure_is_measured_again(tmp_path: Path, experiments: dict[str, Any]) -> None:
+    lab.compare(recipe(tmp_path, experiments=["memory"]), lambda _: None)
+    (tmp_path / "figures" / "line.png").unlink()
+    told: list[str] = []
+    lab.compare(recipe(tmp_path, experiments=["memory"]), told.append)
+    assert not any("kept from" in line for line in told)
+    assert (tmp_path / "figures" / "line.png").exists()
+
+
+def test_what_is_no_number_is_null() -> None:
+    assert lab._plain({"a": [float("nan"), 1.0], 2: (float("inf"), "x")}) == {"a": [None, 1.0], "2": [None, "x"]}
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path, experiments: dict[str, Any]) -> None:

@@ -189,6 +189,7 @@ def test_a_persons_own_sentences_are_a_corpus(tmp_path: Path) -> None:
     examples = own_sentences(own(tmp_path / "own.tsv", [*(lines * 5), ""]))
     assert len(examples) == 50
     assert {example.distance for example in examples} == {2, 3, 4, 5, 6}
+    assert all(example.words[-1] == "썼다." for example in examples)
     corpus = Given(examples)
     assert len(corpus.learnt) == 40
     assert sum(len(corpus.held_out(distance, 1)[1]) for distance in corpus.distances) == 10
@@ -204,6 +205,8 @@ def test_a_persons_own_sentences_are_a_corpus(tmp_path: Path) -> None:
     [
         ("나는 밥을 먹었다\t썼다\tspend\t밥을", "line 41: the word “썼다” is not in the sentence “나는 밥을 먹었다”"),
         ("돈을 썼다\t썼다\tspend\t모자를", "line 41: the cue “모자를” is not in the sentence"),
+        ("There the farmer sat\the\tfarmer\tsat", "line 41: the word “he” is not in the sentence"),
+        ("돈을 썼다\t썼다\tspend\t썼다", "line 41: the word and its cue are the same word"),
         ("돈을 썼다\t썼다\tspend", "line 41: write four columns"),
         ("돈을 썼다\t썼다\t\t돈을", "line 41: write four columns"),
     ],

@@ -1,19 +1,23 @@
 """The translators that are compared: what is trained here, what is given, and what diverges."""
 
 import json
+import math
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import pytest
 import torch
 
 from jumok.data.tokenizer import TokenizerPair
 from jumok.decoding.search import SearchOptions
 from jumok.errors import Diverged, UserError
+from jumok.insight.maps import gold_pairs
 from jumok.lab import bottleneck, gates, looking, quality, rivals
 from jumok.lab import compare as lab
 from jumok.lab.finding import Setting
+from jumok.lab.looking import Gold
 from jumok.lab.quality import Scored
 from jumok.models.seq2seq import Seq2Seq, Seq2SeqConfig
 from jumok.nn.recurrent import lstm_gates
@@ -34,7 +38,7 @@ def test_a_rival_that_diverges_is_left_out_and_named(tmp_path: Path, monkeypatch
     monkeypatch.setattr(rivals, "train_translator", diverge)
     said: list[str] = []
     setting = Setting(quick=True, seeds=[1], folder=tmp_path, say=said.append)
-    assert rivals.generated_rivals(setting) == {}
+    assert rivals.trained_rival(setting, "Bahdanau", 1) is None
     assert "Bahdanau, seed 1, diverged: the loss became nan at step 7" in said
 
 
@@ -100,3 +104,67 @@ def test_runs_of_other_languages_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"between different languages .*other de-"):
         lab.compare(lab.CompareRecipe(run=str(tmp_path / "lab"), runs=f"demo,{other}"), lambda _: None)
     assert not (tmp_path / "lab").exists()
+
+
+def test_a_rival_that_was_interrupted_is_not_finished(tmp_path: Path) -> None:
+    setting = Setting(quick=True, seeds=[1], folder=tmp_path)
+    path = shutil.copytree(run_path("demo"), tmp_path / "rival")
+    config = json.loads((path / "config.json").read_text(encoding="utf-8"))
+    recipe = rivals._recipe(setting, path, rivals.RIVALS["Luong"], 1)
+    for step, finished in ((181, False), (recipe.training.steps, True)):
+        (path / "config.json").write_text(json.dumps(config | {"kept": {"step": step}}), encoding="utf-8")
+        assert rivals._finished(path, recipe) is finished
+
+
+def test_all_that_diverge_fail_by_name_and_are_not_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+
+    def diverge(recipe: Any, **_: Any) -> None:
+        tried.append(recipe.run)
+        raise Diverged("the loss became nan at step 7")
+
+    monkeypatch.setattr(rivals, "train_translator", diverge)
+    setting = Setting(quick=True, seeds=[1], folder=tmp_path, say=lambda _: None)
+    for run in (bottleneck.run, quality.run, looking.run):
+        assert lab._measure(run, setting, tmp_path, 1) == "every rival's training on the generated corpus diverged"
+    with pytest.raises(Diverged, match="no attention and Luong diverged"):
+        gates._translator(setting)
+    assert len(tried) == len(rivals.RIVALS)
+
+
+def test_trainings_that_diverged_are_told() -> None:
+    setting = Setting(quick=False, seeds=[1, 2, 3], folder=Path())
+    one = cast("rivals.Rival", object())
+    models = {name: [one, one] for name in rivals.RIVALS if name != "Luong"} | {"Bahdanau": [one]}
+    told = rivals.trainings(setting, models)
+    assert told.startswith("2 trainings of each model (band: lowest to highest); diverged: ")
+    assert set(told.partition("diverged: ")[2].split(", ")) == {"Bahdanau (1 of 2)", "Luong (2 of 2)"}
+
+
+def test_who_always_looks_at_a_linked_piece_has_no_alignment_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    translator = Translator.load("demo")
+    example = Gold("5 May 2026", "2026-05-05", [((6, 10), (0, 4)), ((2, 5), (5, 7)), ((0, 1), (8, 10))])
+    pair = translator.tokenizers
+    spans = pair.source.words(example.source)[1], pair.target.words(example.target)[1]
+    linked = gold_pairs(*spans, example.links)
+    right = np.zeros((len(spans[1]), len(spans[0])))
+    for row in range(len(right)):
+        keys = [key for at, key in linked if at == row]
+        right[row, keys[-1:] or [0]] = 1.0
+    monkeypatch.setattr(looking, "cross_maps", lambda *_: {"oracle": right, "wrong": 1.0 - right})
+    rates = looking.error_rates(translator, [example])
+    assert rates["oracle"] == 0
+    assert rates["wrong"] > 50
+
+
+def test_the_transformer_is_what_others_are_compared_with() -> None:
+    demo = rivals.Rival("demo", run_path("demo"), Translator.load("demo"))
+    assert demo.parameters == rivals.parameters(demo.translator.models[0])
+    assert math.isnan(demo.training()["minutes"])
+    assert quality.champion({"a": [demo], "b": [demo]}) == "a"
+
+
+def test_a_run_twice_and_a_folder_without_runs_are_refused(tmp_path: Path) -> None:
+    for changes, message in (({"runs": "demo,demo"}, "names a run twice"), ({"data": {"folder": "x"}}, "give runs=")):
+        with pytest.raises(UserError, match=message):
+            lab.compare(lab.CompareRecipe.model_validate({"run": str(tmp_path / "lab")} | changes), lambda _: None)

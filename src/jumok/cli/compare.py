@@ -1,6 +1,8 @@
 """``jumok compare RECIPE run=DIR``: the laboratory."""
 
+import signal
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -28,9 +30,16 @@ def compare(
         print_keys(CompareRecipe, values, recipe)
         return
     parsed = parse(CompareRecipe, values, f"{recipe} with {' '.join(changes)}" if changes else str(recipe))
+    before = signal.signal(signal.SIGTERM, _stop)
     try:
         page = work(parsed, say)
     except KeyboardInterrupt:
         say(f"stopped; what is finished stays in {parsed.run}; the same command goes on from there")
         raise typer.Exit(130) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
     say(f"the report is {page}")
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt  # SIGTERM as Ctrl-C: what is finished is kept, the workers end

@@ -38,9 +38,11 @@ def evaluate(
 
     for path in (json_path, output):
         writable(path)
-    corpus = read_pair(source, target)
     names = [run] if against is None else [run, against]
     translators = [Translator.load(name, precision=precision.value, device=device) for name in names]
+    corpus = read_pair(source, target, translators[0].normalize)
+    if corpus.changed:
+        typer.echo(f"{corpus.changed:,} lines were not in the Unicode normal form NFC and were brought to it", err=True)
 
     def scored(name: str, translator: Translator) -> Evaluation:
         asked = options.search_options(

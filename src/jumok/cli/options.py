@@ -26,7 +26,9 @@ LengthPenalty = Annotated[float | None, typer.Option(help="GNMT alpha; 0 prefers
 MaxLength = Annotated[int | None, typer.Option(help="Most pieces of an output. [default: 2 x source + 10]")]
 MinLength = Annotated[int | None, typer.Option(help="Fewest pieces of an output.")]
 NoRepeatNgram = Annotated[int | None, typer.Option(help="No n pieces in a row appear twice; 0 is off.")]
-BatchTokens = Annotated[int, typer.Option(help="Source pieces decoded together: more is faster, and more memory.")]
+BatchTokens = Annotated[
+    int, typer.Option(min=1, help="Source pieces decoded together: more is faster, needs more memory.")
+]
 PrecisionOption = Annotated[Precision, typer.Option(help="Arithmetic; auto: the fastest here, by a committed table.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, or auto.")]
 

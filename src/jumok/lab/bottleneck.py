@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from statistics import fmean
 
+from jumok.errors import UserError
 from jumok.lab.figures import canvas, curves
 from jumok.lab.finding import Drawing, Finding, Setting
 from jumok.lab.rivals import MOST_JOINED, Contest, Rivals, contests, joined, trainings, where
@@ -53,6 +54,8 @@ def fall(contest: Contest, limit: int, setting: Setting) -> Fall:
             for scores, rival in zip(bleu[name], trained, strict=True):
                 answers = rival.translator([source for source, _ in short], beam=1)
                 scores.append(bleu_chrf(answers, [reference for _, reference in short], rival.translator.target).bleu)
+    if not words:
+        raise UserError(f"no sentence of {contest.corpus} has at most {MOST_WORDS} words and fits every model")
     return Fall(contest.corpus, words, bleu, dropped)
 
 
@@ -79,7 +82,7 @@ def run(setting: Setting) -> Finding:
             "bottleneck": Drawing(
                 figure,
                 f"BLEU of greedy search against the length of the source, 1 to {MOST_JOINED} sentences joined; "
-                f"generated corpus: {trainings(both[-1].models)}.",
+                f"generated corpus: {trainings(setting, both[-1].models)}.",
             )
         },
     )

@@ -1,6 +1,7 @@
 """The laboratory: every experiment in turn, its figures, its numbers, and one page that tells the story."""
 
 import json
+import math
 import multiprocessing
 import os
 import signal
@@ -35,11 +36,12 @@ from jumok.lab import (
     recency,
     saturation,
 )
+from jumok.lab.figures import canvas
 from jumok.lab.finding import Finding, Setting
 from jumok.lab.report import Section, report
 from jumok.lab.rivals import RIVALS, lessons, rival_seeds, trained_rival
 from jumok.lab.sentences import own_sentences
-from jumok.tasks.runs import run_path
+from jumok.tasks.runs import run_path, translator_config
 from jumok.training.run import Run
 
 Name = Literal[
@@ -103,6 +105,7 @@ def compare(recipe: CompareRecipe, say: Callable[[str], None] = print) -> Path:
     that fails is named in the report, and the others go on. Raises `UserError` for a run or test file that is missing.
     """
     folder = Path(recipe.run)
+    canvas()  # without matplotlib nothing can be drawn: now, not after the first hour
     runs, test = _given(recipe)
     sentences = own_sentences(recipe.data.sentences) if recipe.data.sentences else ()
     figures = folder / "figures"
@@ -213,8 +216,8 @@ def _measure(run: Callable[[Setting], Finding], setting: Setting, figures: Path,
     start = time.monotonic()
     try:
         kept = _kept(run(setting), figures)
-    except UserError:
-        raise
+    except UserError as error:
+        return str(error)
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     return kept | {"seconds": round(time.monotonic() - start, 1)}
@@ -224,13 +227,14 @@ def _given(recipe: CompareRecipe) -> tuple[dict[str, Path], tuple[list[str], lis
     """The runs by name, and the sentences to score them on."""
     paths = [run_path(name) for name in recipe.runs.split(",") if name.strip()]
     if not paths:
+        if recipe.data.folder:
+            raise UserError("data.folder holds the test sentences of the runs in runs=, but there are none; give runs=")
         return {}, ([], [])
+    if len(set(paths)) < len(paths):
+        raise UserError(f"runs={recipe.runs} names a run twice; name each once")
     data = []
     for path in paths:
-        config = Run.open(path).config
-        if config.get("task") != "translate":
-            raise UserError(f"{path} is a run of the task {config.get('task')}; runs= takes translators")
-        data.append(config["recipe"]["data"])
+        data.append(translator_config(Run.open(path))["recipe"]["data"])
     languages = {(each["source"], each["target"]) for each in data}
     if len(languages) > 1:
         pairs = ", ".join(f"{path} {each['source']}-{each['target']}" for path, each in zip(paths, data, strict=True))
@@ -265,7 +269,16 @@ def _finished(path: Path, asked: Mapping[str, Any]) -> dict[str, Any]:
         raise UserError(
             f"{path} holds results of other settings ({changes}); give another run=, or remove {path.parent}"
         )
-    return found | {"failed": {}}
+    whole = {name: each for name, each in found["experiments"].items() if _whole(each, path.parent / "figures")}
+    return found | {"experiments": whole, "failed": {}}
+
+
+def _whole(result: object, figures: Path) -> bool:
+    """Whether a stored result has all that a report needs; what lacks something is measured again."""
+    if not isinstance(result, dict) or not {"shows", "how", "figures", "tables", "data"} <= result.keys():
+        return False
+    names = result["figures"]
+    return isinstance(names, dict) and all((figures / f"{name}.png").is_file() for name in names)
 
 
 def _kept(finding: Finding, figures: Path) -> dict[str, Any]:
@@ -281,8 +294,17 @@ def _kept(finding: Finding, figures: Path) -> dict[str, Any]:
         "how": finding.how,
         "figures": {name: drawing.caption for name, drawing in finding.drawings.items()},
         "tables": [asdict(table) for table in finding.tables],
-        "data": dict(finding.data),
+        "data": _plain(finding.data),
     }
+
+
+def _plain(value: Any) -> Any:
+    """`value` as JSON can hold it: what is no number is null."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _write(folder: Path, results: Mapping[str, Any], recipe: CompareRecipe) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from jumok.lab.drill import drill
+from jumok.lab.drill import Drills
 from jumok.lab.figures import canvas, curves, drawable, fonts
 from jumok.lab.finding import Drawing, Finding, Setting
 from jumok.lab.readers import LABELS, Kind, Reader, matched
@@ -106,6 +106,7 @@ def run(setting: Setting) -> Finding:
     steps, batch = setting.pick((600, 64), (150, 32))
     scores: dict[str, dict[str, list[list[float]]]] = {}
     probes: dict[str, dict[str, list[list[list[float]]]]] = {}  # a row a seed, of rows a distance, of each layer
+    drills = Drills()
     corpora: dict[str, Corpus] = {title: Generated(make, distances) for title, make in CORPORA.items()}
     if setting.sentences:
         corpora["your sentences"] = Given(setting.sentences)
@@ -121,14 +122,14 @@ def run(setting: Setting) -> Finding:
                 def draw(generator: torch.Generator, corpus: Corpus = corpus) -> tuple[Tensor, Tensor]:
                     return corpus.draw(batch, int(torch.randint(2**31, (), generator=generator)))
 
-                drill(model, draw, steps=steps, seed=seed, learning_rate=2e-3, enough=0.01)
+                drills(f"{title}, {LABELS[kind]}", model, draw, steps=steps, seed=seed, learning_rate=2e-3, enough=0.01)
                 scores[title].setdefault(LABELS[kind], []).append(_accuracies(model, corpus, seed))
                 probes[title].setdefault(LABELS[kind], []).append(_probed(model, corpus, seed))
     figure, axes = canvas(2, len(corpora), width=4.2 * len(corpora), height=7, sharey=True)
     for column, (title, corpus) in enumerate(corpora.items()):
         curves(axes[0][column], corpus.distances, scores[title])
         axes[0][column].set_title(_written(title), fontfamily=fonts())
-        axes[0][column].set(xlabel="words between cue and word", ylim=(0, 104))
+        axes[0][column].set(xlabel="words from the cue to the word", ylim=(0, 104))
         farthest = {name: [rows[-1] for rows in each] for name, each in probes[title].items()}
         deepest = max(len(rows[0]) for rows in farthest.values())
         # models of other depths end where they end
@@ -148,10 +149,12 @@ def run(setting: Setting) -> Finding:
     own = " Your sentences: four fifths learnt from, scored on the rest." if setting.sentences else ""
     return Finding(
         shows="Understood with the cue far away: " + "; ".join(far(title) for title in corpora) + ".",
-        how=f"Generated sentences with known answers; {steps} steps of {batch} at all distances, models matched in "
+        how=f"Generated sentences with known answers; at most {steps} steps of {batch} at all distances (fewer "
+        f"once the loss is below 0.01), "
+        f"models matched in "
         f"parameters (about {BUDGET:,}), {len(setting.seeds)} seeds (band: lowest to highest). Below: a linear probe "
         "of the answer on the state at the last word, layer by layer: first with the cue farthest away, then (mean of "
-        f"the seeds) at every distance.{own}",
+        f"the seeds) at every distance.{own} {drills}",
         data={
             "distances": {title: list(corpus.distances) for title, corpus in corpora.items()},
             "accuracy": scores,

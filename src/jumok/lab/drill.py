@@ -62,6 +62,22 @@ def drill(
     return Drilled(recent, step, diverged=False)
 
 
+class Drills:
+    """Trains with `drill` and remembers which models diverged, for a figure's account of itself."""
+
+    def __init__(self) -> None:
+        self.diverged: list[str] = []
+
+    def __call__(self, name: str, model: nn.Module, draw: Draw, *, steps: int, seed: int, **options: float) -> Drilled:
+        drilled = drill(model, draw, steps=steps, seed=seed, **options)
+        if drilled.diverged:
+            self.diverged.append(f"{name}, seed {seed}")
+        return drilled
+
+    def __str__(self) -> str:
+        return f"Trainings that diverged: {'; '.join(self.diverged) or 'none'}."
+
+
 @torch.inference_mode()
 def accuracy(model: nn.Module, draw: Draw, *, seed: int, batches: int = 4) -> float:
     """Share (0-100) of right answers on examples that no training drew."""

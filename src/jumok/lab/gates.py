@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from jumok.errors import Diverged
-from jumok.lab.drill import accuracy, drill
+from jumok.lab.drill import Drills, accuracy
 from jumok.lab.figures import PALETTE, canvas, curves, drawable, fonts
 from jumok.lab.finding import Drawing, Finding, Setting
 from jumok.lab.memory import BUDGET, CUES, VOCAB
@@ -17,6 +17,7 @@ from jumok.lab.readers import Reader, RecurrentBody, matched
 from jumok.lab.rivals import RIVALS, SENTENCE, rival_seeds, trained_rival
 from jumok.nn.recurrent import RecurrentLayer, lstm_gates
 from jumok.nn.recurrent_text import RecurrentEncoder
+from jumok.tasks.runs import translator_config
 from jumok.tasks.translate_predict import Translator
 from jumok.training.run import Run
 
@@ -61,12 +62,13 @@ def run(setting: Setting) -> Finding:
 
     tokens, _ = draw_late_cue(length, 256, torch.Generator().manual_seed(2**32))
     right: list[float] = []
+    drills = Drills()
     found: dict[str, list[list[float]]] = {name: [] for name in NAMES}
     for seed in setting.seeds:
         setting.say(f"gates: LSTM, seed {seed}")
         torch.manual_seed(seed)
         model = matched("lstm", VOCAB, CUES, BUDGET)
-        drill(model, draw, steps=steps, seed=seed, learning_rate=5e-3, enough=0.01)
+        drills("LSTM", model, draw, steps=steps, seed=seed, learning_rate=5e-3, enough=0.01)
         right.append(accuracy(model, draw, seed=seed))
         for name, gate in zip(NAMES, _gates(model, tokens), strict=True):
             found[name].append(gate.mean((0, 2)).tolist())
@@ -90,7 +92,8 @@ def run(setting: Setting) -> Finding:
         how=f"LSTM of about {BUDGET} parameters trained to name the cue at step {place} of {length}; mean over its "
         f"units and 256 new sequences, {len(setting.seeds)} seeds (band: lowest to highest). "
         "Sentence: the first layer of the encoder of "
-        f"{path}, mean over its units, band: spread over them; in the order in which it reads.",
+        f"{path}, mean over its units, band: spread over them; in the order in which it reads. "
+        f"{drills}",
         data={
             "gates": found,
             "accuracy": right,
@@ -120,14 +123,15 @@ def _gates(model: Reader, tokens: Tensor) -> Tensor:
 def _translator(setting: Setting) -> tuple[Path, str]:
     """A run whose encoder is an LSTM, and a sentence for it: of the given runs if one is, or of the rivals."""
     for path in setting.runs.values():
-        model = Run.open(path).config["model"]
+        model = translator_config(Run.open(path))["model"]
         if model.get("architecture") == "seq2seq" and model["cell"] == "lstm":
             return path, next((line for line in setting.test[0] if 8 <= len(line.split()) <= 12), setting.test[0][0])
     lstms = [name for name, model in RIVALS.items() if model.get("cell") == "lstm"]
-    trained = trained_rival(setting, lstms[-1], rival_seeds(setting)[0])
-    if trained is None:
-        raise Diverged(f"the training of {lstms[-1]} diverged; it has no gates to show")
-    return trained, SENTENCE
+    for name in reversed(lstms):
+        trained = trained_rival(setting, name, rival_seeds(setting)[0])
+        if trained is not None:
+            return trained, SENTENCE
+    raise Diverged(f"the trainings of {' and '.join(lstms)} diverged; there are no gates to show")
 
 
 @torch.no_grad()

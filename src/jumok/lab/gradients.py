@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from jumok.lab.drill import accuracy, drill
+from jumok.lab.drill import Drills, accuracy
 from jumok.lab.figures import canvas, curves
 from jumok.lab.finding import Drawing, Finding, Setting
 from jumok.lab.readers import LABELS, Kind, Reader, matched
@@ -71,6 +71,7 @@ def run(setting: Setting) -> Finding:
     cue: dict[str, list[list[float]]] = {}
     noise: dict[str, list[list[float]]] = {}
     right: dict[str, list[float]] = {}
+    drills = Drills()
 
     def draw(generator: torch.Generator) -> tuple[Tensor, Tensor]:
         return draw_cue(length, BATCH, generator)
@@ -83,7 +84,7 @@ def run(setting: Setting) -> Finding:
             model = matched(kind, VOCAB, CUES, BUDGET)
             tokens, labels = draw_cue(length, 16 * length, torch.Generator().manual_seed(2**32 + seed))
             fresh.setdefault(name, []).append(by_distance(input_gradients(model, tokens, labels)))
-            drill(model, draw, steps=steps, seed=seed)
+            drills(name, model, draw, steps=steps, seed=seed)
             norms = input_gradients(model, tokens, labels)
             trained.setdefault(name, []).append(by_distance(norms))
             at_cue, at_noise = cue_against_noise(norms, cue_places(tokens))
@@ -108,7 +109,8 @@ def run(setting: Setting) -> Finding:
         shows=_sentence(fresh, cue, noise),
         how=f"Norm of the gradient of one example's loss with regard to each embedded input, mean over "
         f"{16 * length} new examples of {length} tokens; the answer is the one cue among noise; {steps} steps of "
-        f"{BATCH} examples, {len(setting.seeds)} seeds (band: lowest to highest), models matched in parameters.",
+        f"{BATCH} examples, {len(setting.seeds)} seeds (band: lowest to highest), models matched in parameters. "
+        f"After training right: {', '.join(f'{name} {sum(v) / len(v):.0f} %' for name, v in right.items())}. {drills}",
         data=data | {"accuracy": right},
         drawings={
             "gradients": Drawing(

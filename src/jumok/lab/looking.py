@@ -12,7 +12,7 @@ from jumok.errors import UserError
 from jumok.insight.maps import Map, Span, alignment_error_rate, average, best_match, gold_pairs
 from jumok.lab.figures import canvas, drawable, fonts
 from jumok.lab.finding import Drawing, Finding, Setting, Table
-from jumok.lab.rivals import SENTENCE, Rival, corpus, generated_rivals, trainings
+from jumok.lab.rivals import NORMAL_FORM, SENTENCE, Rival, corpus, generated_rivals, trainings
 from jumok.tasks.translate_predict import Translator
 
 if TYPE_CHECKING:
@@ -55,15 +55,20 @@ def error_rates(translator: Translator, examples: list[Gold]) -> dict[str, float
     pair = translator.tokenizers
     found: dict[str, set[tuple[int, int, int]]] = {}
     sure: set[tuple[int, int, int]] = set()
+    possible: set[tuple[int, int, int]] = set()
     for number, example in enumerate(examples):
         spans = pair.source.words(example.source)[1], pair.target.words(example.target)[1]
         linked = gold_pairs(*spans, example.links)
-        sure |= {(number, row, key) for row, key in linked}
-        rows = {row for row, _ in linked}
+        keys: dict[int, list[int]] = {}
+        for row, key in linked:
+            keys.setdefault(row, []).append(key)
+        possible |= {(number, row, key) for row, key in linked}
+        # a row names one key: where several are as right as each other, any of them will do
+        sure |= {(number, row, each[0]) for row, each in keys.items() if len(each) == 1}
         for name, weights in cross_maps(translator, example.source, example.target).items():
             best = best_match(weights)
-            found.setdefault(name, set()).update((number, row, best[row]) for row in rows)
-    return {name: alignment_error_rate(pairs, sure) for name, pairs in found.items()}
+            found.setdefault(name, set()).update((number, row, best[row]) for row in keys)
+    return {name: alignment_error_rate(pairs, sure, possible) for name, pairs in found.items()}
 
 
 def run(setting: Setting) -> Finding:
@@ -89,7 +94,8 @@ def run(setting: Setting) -> Finding:
         shows="Alignment error rate: " + ", ".join(f"{name} {value:.1f} %" for name, value in best.items()) + ".",
         how=f"Models trained here on the generated corpus. Each linked piece of the output is aligned to the source "
         f"piece that its row looks at most (mean of a layer's heads); the layer is chosen on {half} test sentences and "
-        f"scored on {len(examples) - half} others by AER (Och and Ney 2003), 0 is perfect; {trainings(models)}. "
+        f"scored on {len(examples) - half} others by AER (Och and Ney 2003; sure are links to one "
+        f"piece, possible those to several), 0 is perfect; {trainings(setting, models)}. "
         f"Pictured: “{SENTENCE}”, the first training of each.",
         data={name: {"aer": rates[name], "layer": layers[name]} for name in models},
         drawings={
@@ -112,7 +118,7 @@ def run(setting: Setting) -> Finding:
 
 
 def _draw(axis: "Axes", rival: Rival, layer: str) -> None:
-    view = rival.translator.attention(SENTENCE)
+    view = rival.translator.attention(SENTENCE, NORMAL_FORM)
     weights = average([view.maps[layer]])
     axis.imshow(weights, aspect="auto", cmap="magma", vmin=0, vmax=float(np.max(weights)))
     axis.grid(visible=False)

@@ -57,8 +57,9 @@ def run(setting: Setting) -> Finding:
     axis.legend()
     return Finding(
         shows=_sentence(distances, found),
-        how=f"A cue of {CUES}, then t tokens of noise, then the question; a new model for each t, {steps} steps of "
-        f"{batch} examples, {len(setting.seeds)} seeds (band: lowest to highest); chance is {100 / CUES:.0f} %.",
+        how=f"A cue of {CUES}, then t tokens of noise, then the question; a new model for each t, at most "
+        f"{steps} steps of {batch} examples (fewer once the loss is below 0.02), "
+        f"{len(setting.seeds)} seeds (band: lowest to highest); chance is {100 / CUES:.0f} %.",
         data={
             "distances": distances,
             "accuracy": found,

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from jumok.lab.drill import Draw, accuracy, drill
+from jumok.lab.drill import Draw, Drills, accuracy
 from jumok.lab.figures import PALETTE, canvas, curves, log_places
 from jumok.lab.finding import Drawing, Finding, Setting
 from jumok.lab.readers import parameters
@@ -125,12 +125,12 @@ def run(setting: Setting) -> Finding:
         if "heads" in options:
             sizes.add(parameters(model))
         most, rate = (slow, 4e-3) if "heads" in options else (steps, 2e-3)
-        if drill(model, draw, steps=most, seed=seed, learning_rate=rate, enough=0.02).diverged:
-            diverged.append(", ".join(f"{key} {value}" for key, value in options.items()))
+        name = ", ".join(f"{key} {value}" for key, value in options.items())
+        drills(name, model, draw, steps=most, seed=seed, learning_rate=rate, enough=0.02)
         return accuracy(model, draw, seed=seed, batches=16)
 
     sizes: set[int] = set()
-    diverged: list[str] = []
+    drills = Drills()
     setting.say("needs: heads")
     # one block: with a second one, what one head cannot do at once is done in turn
     two = partial(draw_two, count=4)
@@ -156,7 +156,9 @@ def run(setting: Setting) -> Finding:
         "positions, which came first": order,
         "projections": bare,
     }
-    for axis, (title, bars) in zip(axes, panels.items(), strict=True):
+    chances = (100 / VALUES**2, 50, 100 / VALUES)
+    for axis, (title, bars), chance in zip(axes, panels.items(), chances, strict=True):
+        axis.axhline(chance, color="grey", linestyle=":", linewidth=1)
         for place, values in enumerate(bars.values()):
             axis.bar(place, sum(values) / len(values), color=PALETTE[place], width=0.6)
             axis.plot([place] * len(values), values, ".", color="black", markersize=4)
@@ -187,14 +189,14 @@ def run(setting: Setting) -> Finding:
         f"12 pairs of a key and one of {VALUES} values, then a key; two at once: 4 pairs, one block. "
         "All numbers of heads have the same parameters "
         f"({', '.join(f'{size:,}' for size in sorted(sizes))}). "
-        f"Trainings that diverged: {'; '.join(diverged) or 'none'}.",
+        f"{drills}",
         data={"heads": heads, "positions": order, "projections": bare, "depths": depths, "stacks": stacks}
-        | {"diverged": diverged},
+        | {"diverged": drills.diverged},
         drawings={
             "needs": Drawing(
                 figure,
                 "Right answers with fewer heads of the same parameters together, without positions, and without "
-                f"projections; mean of {len(setting.seeds)} seeds (dots).",
+                f"projections; mean of {len(setting.seeds)} seeds (dots); dotted: chance.",
             ),
             "needs_depth": Drawing(
                 deep,

@@ -45,7 +45,11 @@ class Scored:
 
     def sentence(self) -> str:
         order = sorted(self.models, key=lambda name: -fmean(self.bleu(name)))
-        beaten = [name for name, c in self.against.items() if all(x.difference > 0 and x.p_value < 0.05 for x in c)]
+        beaten = [
+            name
+            for name, each in self.against.items()
+            if each and all(one.difference > 0 and one.p_value < 0.05 for one in each)
+        ]
         return (
             f"{self.corpus}, by BLEU: "
             + " > ".join(f"{name} {fmean(self.bleu(name)):.1f}" for name in order)
@@ -80,11 +84,13 @@ def scored(contest: Contest, expected: Iterable[str] = ()) -> Scored:
     }
 
     def compared(name: str) -> list[Comparison]:
-        # one seed against the same one, as far as there are as many
+        """Each training against the best model's from the same seed."""
         language = models[best][0].translator.target
+        theirs = {rival.seed: score for rival, score in zip(models[name], scores[name], strict=True)}
         return [
-            paired_bootstrap(ours.hypotheses, theirs.hypotheses, references, language)[0]
-            for ours, theirs in zip(scores[best], scores[name], strict=False)
+            paired_bootstrap(score.hypotheses, theirs[rival.seed].hypotheses, references, language)[0]
+            for rival, score in zip(models[best], scores[best], strict=True)
+            if rival.seed in theirs
         ]
 
     against = {name: compared(name) for name in models if name != best}
@@ -109,9 +115,10 @@ def run(setting: Setting) -> Finding:
     return Finding(
         shows=" ".join(each.sentence() for each in both),
         how=f"{where(setting)}; {both[0].scores[both[0].best][0].score.signature}; p by paired bootstrap of 1,000 "
-        "samples against the Transformer's training from the same seed, the largest of them. Tokens/s are of training, "
-        "and of each run's own subwords: runs of different vocabularies are comparable in scores, not in tokens. "
-        f"Generated corpus: {trainings(both[-1].models)}.",
+        f"samples against {both[-1].best}'s training from the same seed, the largest of them. Tokens/s are of "
+        "training, and of each run's own subwords: runs of different vocabularies are comparable in scores, not in "
+        "tokens. "
+        f"Generated corpus: {trainings(setting, both[-1].models)}.",
         data={
             each.corpus: {
                 name: {
@@ -126,7 +133,7 @@ def run(setting: Setting) -> Finding:
             "quality": Drawing(
                 figure,
                 f"BLEU of each model on {' and on '.join(each.corpus for each in both)}, the same sentences for all; "
-                f"generated corpus: {trainings(both[-1].models, 'dots')}.",
+                f"generated corpus: {trainings(setting, both[-1].models, 'dots')}.",
             )
         },
         tables=[each.table() for each in both],

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from jumok.lab.drill import drill
+from jumok.lab.drill import Drills
 from jumok.lab.figures import canvas, curves
 from jumok.lab.finding import Drawing, Finding, Setting
 from jumok.lab.saturation import probe
@@ -18,7 +18,7 @@ VOCAB = FIRST + WORDS
 READINGS: dict[str, dict[str, Any]] = {
     "forward": {"directions": 1, "reverse_source": False},
     "reversed": {"directions": 1, "reverse_source": True},
-    "two directions": {"directions": 2, "reverse_source": False},
+    "two directions": {"directions": 2, "reverse_source": False, "dim": 68},  # as many parameters as the others
 }
 
 
@@ -52,6 +52,7 @@ def run(setting: Setting) -> Finding:
         return words, words
 
     found: dict[str, list[list[float]]] = {}
+    drills = Drills()
     for name, options in READINGS.items():
         setting.say(f"recency: {name}")
         for seed in setting.seeds:
@@ -63,8 +64,8 @@ def run(setting: Setting) -> Finding:
                 "dropout": 0.0,
                 "decoder": "summary",
             }
-            model = Seq2Seq(Seq2SeqConfig(**sizes, **options))
-            drill(Copying(model), draw, steps=steps, seed=seed)
+            model = Seq2Seq(Seq2SeqConfig(**(sizes | options)))
+            drills(name, Copying(model), draw, steps=steps, seed=seed)
             words = torch.randint(FIRST, VOCAB, (4000, length), generator=torch.Generator().manual_seed(2**32 + seed))
             with torch.no_grad():
                 states = context(model.eval(), words)
@@ -80,9 +81,10 @@ def run(setting: Setting) -> Finding:
         shows="Read from the context vector, first word against last: "
         + "; ".join(f"{name} {float(v[0]):.0f} % against {float(v[-1]):.0f} %" for name, v in ends.items())
         + ".",
-        how=f"LSTM encoder and decoder of width {dim} without attention, trained to copy {length} words of {WORDS} "
+        how=f"LSTM encoder and decoder of width {dim} (68 in two directions, "
+        f"for the same number of parameters) without attention, trained to copy {length} words of {WORDS} "
         f"({steps} steps of {batch}); linear probe of each word on the final state, fitted on 2,000 new sources, "
-        f"scored on 2,000 others; {len(setting.seeds)} seeds; chance {100 / WORDS:.0f} %.",
+        f"scored on 2,000 others; {len(setting.seeds)} seeds; chance {100 / WORDS:.0f} %. {drills}",
         data={"places": list(range(1, length + 1)), "accuracy": found},
         drawings={
             "recency": Drawing(

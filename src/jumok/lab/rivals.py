@@ -36,6 +36,7 @@ VOCAB = 900
 BUDGET = 600_000
 STEPS = {"full": 1200, "quick": 450}
 SENTENCE = "five past three in the afternoon on the twentieth of November, 2026"  # the one that is pictured
+NORMAL_FORM = "2026-11-20T15:05"
 
 
 GENERATED = "the generated corpus"
@@ -146,16 +147,19 @@ def rival_seeds(setting: Setting) -> Sequence[int]:
     return setting.seeds[: setting.pick(2, 1)]
 
 
-def trainings(models: Rivals, shown: str = "band: lowest to highest") -> str:
-    """How often each model was trained: for a figure's account of itself."""
-    most = max(map(len, models.values()), default=0)
-    return f"{most} trainings of each model ({shown})" if most > 1 else "one training of each model"
+def trainings(setting: Setting, models: Rivals, shown: str = "band: lowest to highest") -> str:
+    """How often each model was trained here, and which trainings diverged: for a figure's account of itself."""
+    count = len(rival_seeds(setting))
+    text = f"{count} trainings of each model ({shown})" if count > 1 else "one training of each model"
+    lost = {name: count - len(models.get(name, ())) for name in RIVALS}
+    told = ", ".join(f"{name} ({number} of {count})" for name, number in lost.items() if number)
+    return f"{text}; diverged: {told}" if told else text
 
 
 def generated_rivals(setting: Setting) -> Rivals:
     """The rivals trained on the generated corpus, in the same number of steps on the same batches.
 
-    A training that diverges is left out: that it is missing is its result.
+    A training that diverges is left out: that it is missing is its result. Raises `Diverged` if all are.
     """
     found: Rivals = {}
     for name in RIVALS:
@@ -163,6 +167,8 @@ def generated_rivals(setting: Setting) -> Rivals:
             path = trained_rival(setting, name, seed)
             if path is not None:
                 found.setdefault(name, []).append(Rival(name, path, Translator.load(path), seed))
+    if not found:
+        raise Diverged("every rival's training on the generated corpus diverged")
     return found
 
 
@@ -170,6 +176,9 @@ def trained_rival(setting: Setting, name: str, seed: int) -> Path | None:
     """The run of one rival, trained now unless it is there; None if its training diverges."""
     path = setting.folder / "rivals" / f"{name.lower().replace(' ', '-')}-{seed}"
     recipe = _recipe(setting, path, RIVALS[name], seed)
+    diverged = path.with_name(f"{path.name}.diverged")  # so that it is not tried again by each who asks
+    if diverged.exists():
+        return None
     if not _finished(path, recipe):
         setting.say(f"training on the generated corpus: {name}, seed {seed}")
         try:
@@ -179,6 +188,7 @@ def trained_rival(setting: Setting, name: str, seed: int) -> Path | None:
                 train_translator(recipe, resume=path.exists(), say=lambda _: None)
         except Diverged as error:
             setting.say(f"{name}, seed {seed}, diverged: {error}")
+            atomic_write(diverged, f"{error}\n")
             return None
     return path
 
@@ -217,5 +227,5 @@ def _recipe(setting: Setting, path: Path, model: Mapping[str, Any], seed: int) -
 def _finished(path: Path, recipe: TranslateRecipe) -> bool:
     if not (path / "model.safetensors").is_file():
         return False
-    run = Run.open(path)
-    return bool(run.config["recipe"]["training"]["steps"] == recipe.training.steps and run.config.get("kept"))
+    # validated and kept at its last step: one that was interrupted has kept an earlier one
+    return bool((Run.open(path).config.get("kept") or {}).get("step") == recipe.training.steps)

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from jumok.lab.drill import drill
+from jumok.lab.drill import Drills, accuracy
 from jumok.lab.figures import PALETTE, canvas, curves
 from jumok.lab.finding import Drawing, Finding, Setting
 from jumok.lab.memory import BUDGET, CUES, VOCAB, draw_recall
@@ -60,9 +60,10 @@ def run(setting: Setting) -> Finding:
     """Histograms of a trained tanh cell, growth of ReLU and GELU cells, and a probe of the first token."""
     figures = {}
     steps, distance = setting.pick(600, 120), 20
-    shares, figures["saturation"] = _saturation(setting, distance, steps)
+    drills = Drills()
+    shares, figures["saturation"] = _saturation(setting, distance, steps, drills)
     growth, figures["divergence"] = _divergence(setting)
-    probes, figures["first_word"] = _first_word(setting, distance, steps)
+    probes, figures["first_word"] = _first_word(setting, distance, steps, drills)
     data = {"saturated": shares, "norms": growth, "probe": probes}
     last = {name: fmean(seed[-1] for seed in values) for name, values in probes["accuracy"].items()}
     ends = {name: fmean(seed[-1] for seed in values) for name, values in growth["norms"].items()}
@@ -76,7 +77,8 @@ def run(setting: Setting) -> Finding:
         how=f"Cells of about {BUDGET} parameters trained to recall a cue over {distance} steps ({steps} steps of 32 "
         "examples); growth from fresh cells with U scaled to the spectral radius named, fed random tokens; the probe "
         f"is linear, fitted on one half of 2,000 new sequences and scored on the other. {len(setting.seeds)} seeds: "
-        "histograms of all together, bands from lowest to highest.",
+        "histograms of all together, bands from lowest to highest. Right after training: "
+        f"{', '.join(f'{name} {fmean(values):.0f} %' for name, values in probes['right'].items())}. {drills}",
         data=data,
         drawings={
             "saturation": Drawing(
@@ -107,7 +109,7 @@ def _recall(distance: int) -> Callable[[torch.Generator], tuple[Tensor, Tensor]]
     return lambda generator: draw_recall(distance, 32, generator)
 
 
-def _saturation(setting: Setting, distance: int, steps: int) -> "tuple[dict[str, list[float]], Figure]":
+def _saturation(setting: Setting, distance: int, steps: int, drills: Drills) -> "tuple[dict[str, list[float]], Figure]":
     tokens, _ = draw_recall(distance, 256, torch.Generator().manual_seed(7))
     seen: dict[str, list[Tensor]] = {"before": [], "after": []}
     for seed in setting.seeds:
@@ -115,7 +117,7 @@ def _saturation(setting: Setting, distance: int, steps: int) -> "tuple[dict[str,
         model = matched("tanh", VOCAB, CUES, BUDGET)
         for when, kept in seen.items():
             if when == "after":
-                drill(model, _recall(distance), steps=steps, seed=seed)
+                drills("histogram", model, _recall(distance), steps=steps, seed=seed)
             with torch.no_grad():
                 kept.append(run_states(_layer(model), model.tokens(tokens))[0])
     shares = {when: [100.0 * float((x.abs() > SATURATED).double().mean()) for x in each] for when, each in seen.items()}
@@ -163,16 +165,18 @@ def _growth(cell: Cell, radius: float, length: int, seed: int) -> list[float]:
     return [float(value) for value in states.norm(dim=-1).mean(0)]
 
 
-def _first_word(setting: Setting, distance: int, steps: int) -> "tuple[dict[str, Any], Figure]":
+def _first_word(setting: Setting, distance: int, steps: int, drills: Drills) -> "tuple[dict[str, Any], Figure]":
     kinds: list[Kind] = ["tanh", "relu", "lstm", "gru"]
     places = sorted({1, 2, 5, 10, 15, 20, 30, 40, distance} & set(range(1, distance + 1)))
     found: dict[str, list[list[float]]] = {}
+    right: dict[str, list[float]] = {}
     for kind in kinds:
         setting.say(f"saturation: {LABELS[kind]}")
         for seed in setting.seeds:
             torch.manual_seed(seed)
             model = matched(kind, VOCAB, CUES, BUDGET)
-            drill(model, _recall(distance), steps=steps, seed=seed)
+            drills(LABELS[kind], model, _recall(distance), steps=steps, seed=seed)
+            right.setdefault(LABELS[kind], []).append(accuracy(model, _recall(distance), seed=seed))
             tokens, cue = draw_recall(distance, 2000, torch.Generator().manual_seed(2**32 + seed))
             with torch.no_grad():
                 states = model.features(model.tokens(tokens))
@@ -182,4 +186,4 @@ def _first_word(setting: Setting, distance: int, steps: int) -> "tuple[dict[str,
     axis.axhline(100 / CUES, color="grey", linestyle=":", linewidth=1)
     axis.set(xlabel="steps after the first word", ylabel="first word read from h (%)", ylim=(0, 104))
     axis.legend()
-    return {"steps": places, "accuracy": found}, figure
+    return {"steps": places, "accuracy": found, "right": right}, figure

@@ -78,11 +78,19 @@ def _filler(words: Sequence[str], count: int, draw: random.Random) -> list[str]:
     return [draw.choice(words) for _ in range(count)]
 
 
+def _place(words: Sequence[str], sought: str) -> int | None:
+    """Where `sought` stands: the word itself, or else one that begins with it; marks at its ends do not count."""
+    bare = [word.strip(".,;:!?…\"'“”‘’()[]«»").casefold() for word in words]
+    exact = [n for n, word in enumerate(bare) if word == sought.casefold()]
+    return next(iter(exact or [n for n, word in enumerate(bare) if word.startswith(sought.casefold())]), None)
+
+
 def own_sentences(path: str | Path) -> list[Example]:
     """A person's own sentences: lines of ``sentence <tab> word <tab> meaning <tab> cue``.
 
-    The cue is the word of the sentence that decides what the ambiguous one means; a written word may carry more than
-    the named one (``썼다.`` is ``썼다``, ``apples`` is ``apple``). Raises `UserError` with the line for a sentence that
+    The cue is the word of the sentence that decides what the ambiguous one means; a written word may carry an ending
+    more than the named one (``썼다.`` is ``썼다``, ``apples`` is ``apple``). A sentence is read to the later of the
+    two. Raises `UserError` with the line for a sentence that
     lacks the word or the cue, for other columns, and for fewer than two meanings or 40 sentences.
     """
     found = []
@@ -96,11 +104,14 @@ def own_sentences(path: str | Path) -> list[Example]:
         words = sentence.split()
         places = []
         for what, sought in (("word", word), ("cue", cue)):
-            place = next((n for n, written in enumerate(words) if sought.casefold() in written.casefold()), None)
+            place = _place(words, sought)
             if place is None:
                 raise UserError(f"{path}, line {number}: the {what} “{sought}” is not in the sentence “{sentence}”")
             places.append(place)
-        found.append(Example(words, meaning, abs(places[0] - places[1])))
+        if places[0] == places[1]:
+            raise UserError(f"{path}, line {number}: the word and its cue are the same word of “{sentence}”")
+        # what comes after both says nothing more, and the answer is asked where they are known
+        found.append(Example(words[: max(places) + 1], meaning, abs(places[0] - places[1])))
     if len(found) < FEWEST or len({example.meaning for example in found}) < 2:
         meanings = len({example.meaning for example in found})
         raise UserError(

@@ -2,7 +2,12 @@
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from jumok.errors import UserError
+
+if TYPE_CHECKING:
+    from jumok.training.run import Run
 
 DEMO = "demo"
 SHIPPED = Path(__file__).parents[1] / DEMO
@@ -12,6 +17,23 @@ RECIPES = Path(__file__).parents[1] / "recipes"  # those that work after `pip in
 def run_path(name: str | Path) -> Path:
     """The folder of a run: ``demo`` is the one in the package, anything else is a path (so is ``./demo``)."""
     return SHIPPED if str(name).strip() == DEMO else Path(str(name).strip())
+
+
+def translator_config(run: "Run") -> dict[str, Any]:
+    """The ``config.json`` of a translator's run. Raises `UserError` for another task, and if it lacks a part."""
+    config = run.config
+    if config.get("task") != "translate":
+        raise UserError(f"{run.path} is a run of the task {config.get('task')}; this needs a translator")
+    recipe = config.get("recipe")
+    parts = {"recipe": recipe, "model": config.get("model")}
+    parts |= {f"recipe.{key}": recipe.get(key) for key in ("data", "decoding")} if isinstance(recipe, dict) else {}
+    lacking = [name for name, part in parts.items() if not isinstance(part, dict)]
+    if lacking:
+        file = run.path / "config.json"
+        raise UserError(
+            f"{file} is damaged: it lacks {', '.join(lacking)}; restore the run from a copy, or train again"
+        )
+    return config
 
 
 def describe_run(path: str | Path) -> dict[str, dict[str, Any]]:

@@ -93,6 +93,8 @@ class TranslateTask:
         bleu_chrf(["a"], ["a"], data.target)  # what its BLEU needs may be missing: now, not after the first epoch
         self.train = self._read(data.train)
         self.val = self._read(data.val)
+        if not any(self.val.sources):
+            raise UserError(f"{self.val.files[0]} has no source that is not empty; there is nothing to validate on")
         self.tokenizers = tokenizers or TokenizerPair.train(self.train.sources, self.train.targets, recipe.tokenizer)
         pieces = self._encoded = (
             self.tokenizers.source.encode_many(self.train.sources),
@@ -100,10 +102,33 @@ class TranslateTask:
         )
         lengths = [len(row) for row in pieces[0]], [len(row) for row in pieces[1]]
         self.report = check(self.train, [self.val], lengths=lengths, max_length=data.max_length)
-        say("\n".join([self.report.text(), *self.tokenizers.notices]))
         self._pieces = lru_cache(maxsize=1)(self._epoch_pieces)
         sizes = self.tokenizers.source.vocab_size, self.tokenizers.target.vocab_size
         self.config = sized(recipe.model, *sizes)
+        say("\n".join([self.report.text(), *self.tokenizers.notices, *self._validation_notices()]))
+
+    def _validation_pieces(self) -> list[tuple[list[int], list[int]]]:
+        encoded = (
+            self.tokenizers.source.encode_many(self.val.sources),
+            self.tokenizers.target.encode_many(self.val.targets),
+        )
+        return list(zip(*encoded, strict=True))
+
+    def _validation_notices(self) -> list[str]:
+        """What of the validation pairs cannot be scored as it stands."""
+        most, pairs = self.config.max_len, self._validation_pieces()
+        empty = sum(not source for source, _ in pairs)
+        cut = sum(len(source) > most or len(target) > most - 1 for source, target in pairs)
+        notices = []
+        if empty:
+            notices.append(
+                f"notice: {empty:,} pairs of {self.val.name} have an empty source and are left out of val_loss"
+            )
+        if cut:
+            notices.append(
+                f"notice: {cut:,} pairs of {self.val.name} are longer than model.max_len = {most} and cut to it"
+            )
+        return notices
 
     def _read(self, split: str) -> Corpus:
         data = self.recipe.data
@@ -187,15 +212,8 @@ class TranslateTask:
         return scores | {"bleu": score.bleu, "chrf": score.chrf}
 
     def _validation_loss(self, model: TranslationModel) -> dict[str, float]:
-        pairs = [
-            (source[: self.config.max_len], target[: self.config.max_len - 1])
-            for source, target in zip(
-                self.tokenizers.source.encode_many(self.val.sources),
-                self.tokenizers.target.encode_many(self.val.targets),
-                strict=True,
-            )
-            if source
-        ]
+        pairs = [pair for pair in self._validation_pieces() if pair[0]]
+        pairs = [(source[: self.config.max_len], target[: self.config.max_len - 1]) for source, target in pairs]
         lengths = [len(source) for source, _ in pairs], [len(target) for _, target in pairs]
         device = model.output.weight.device
         nll = correct = tokens = 0.0

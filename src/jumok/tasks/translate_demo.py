@@ -15,7 +15,7 @@ from jumok.errors import UserError
 from jumok.insight.maps import alignment_accuracy, average
 from jumok.insight.viewer import AttentionView
 from jumok.metrics.text import exact_match
-from jumok.tasks.runs import RECIPES
+from jumok.tasks.runs import RECIPES, translator_config
 from jumok.tasks.translate import TranslateRecipe
 from jumok.tasks.translate_predict import Translator
 from jumok.training.run import Run
@@ -65,11 +65,18 @@ def _remove_old(path: Path, recipe: TranslateRecipe, say: Callable[[str], None])
     """Make room where an earlier demo's run stands."""
     if not (path / "config.json").exists():
         return  # what else may stand there, `Run.create` looks at
-    data = Run.open(path).config["recipe"]["data"]
-    if (data["folder"], data["source"], data["target"]) != (recipe.data.folder, recipe.data.source, recipe.data.target):
+    data = translator_config(Run.open(path))["recipe"]["data"]
+    if (data.get("folder"), data.get("source"), data.get("target")) != (
+        recipe.data.folder,
+        recipe.data.source,
+        recipe.data.target,
+    ):
         raise UserError(f"{path} is a run that the demo did not make; choose another: jumok demo run=DIR")
     say(f"replacing {path}, which an earlier demo made")
-    shutil.rmtree(path)
+    try:
+        shutil.rmtree(path)
+    except OSError as error:
+        raise UserError(f"cannot remove {path}: {error.strerror}; choose another: jumok demo run=DIR") from error
 
 
 def show(recipe: TranslateRecipe, advance: Callable[[int], None] | None = None) -> Shown:

@@ -13,7 +13,7 @@ import torch
 from jumok.config import parse
 from jumok.data.batching import pad
 from jumok.data.text import Normalize, normalized
-from jumok.data.tokenizer import BEGIN, END, PAD, TokenizerPair
+from jumok.data.tokenizer import BEGIN, END, PAD, Tokenizer, TokenizerPair
 from jumok.decoding.protocol import Decoder, Ensemble
 from jumok.decoding.search import Hypothesis, SearchOptions, search
 from jumok.errors import UserError
@@ -24,7 +24,7 @@ from jumok.nn import kernels
 from jumok.nn.quantized import quantized
 from jumok.nn.quantized import supported as quantization_supported
 from jumok.nn.recurrent import RecurrentLayer
-from jumok.tasks.runs import run_path
+from jumok.tasks.runs import run_path, translator_config
 from jumok.training.memory import keep_freed_memory
 from jumok.training.run import Run
 from jumok.training.weights import load_weights
@@ -77,7 +77,7 @@ class Translator:
         place = _device(device)
         runs = [Run.open(run_path(name)) for name in str(path).split(",")]
         members = [_load_one(run, precision, place) for run in runs]
-        first = runs[0].config["recipe"]
+        first = translator_config(runs[0])["recipe"]
         for run in runs[1:]:
             if (run.config["recipe"]["data"]["target"]) != first["data"]["target"]:
                 raise UserError(f"the runs {runs[0].path} and {run.path} write different languages; no ensemble")
@@ -155,6 +155,7 @@ class Translator:
         source = self.read(line)
         if not source:
             raise UserError("there is no text to look at; give a sentence")
+        self._warn_of_cuts([(line, self.tokenizers.source), (target or "", self.tokenizers.target)])
         if target is None:
             options = (options or self.options).model_copy(update={"n_best": 1})
             with _evaluating(self.models):
@@ -173,6 +174,12 @@ class Translator:
             begin=begin,
         )
 
+    def _warn_of_cuts(self, texts: Sequence[tuple[str, Tokenizer]]) -> None:
+        for text, tokenizer in texts:
+            pieces = len(tokenizer.encode(self._normal(text)))
+            if pieces > self.max_len:
+                log.warning("a text of %d pieces was cut to the model's %d: %s ...", pieces, self.max_len, text[:40])
+
     def read(self, line: str) -> list[int]:
         """The numbers of the source pieces of a line, as far as the model can read it."""
         return self.tokenizers.source.encode(self._normal(line))[: self.max_len]
@@ -186,6 +193,11 @@ class Translator:
         return {name: weights[0] for name, weights in maps.items()}
 
     def _normal(self, text: str) -> str:
+        if not text.isascii():
+            try:
+                text.encode()
+            except UnicodeEncodeError as error:
+                raise UserError(f"the text {text[:40]!r} holds bytes that are not UTF-8; convert it first") from error
         # spaces and the like at the ends carry nothing, and a line of nothing else is an empty one
         return normalized(text, self.normalize).strip()
 
@@ -275,15 +287,23 @@ def _evaluating(models: Sequence[TranslationModel]) -> Iterator[None]:
 
 
 def _load_one(run: Run, precision: Precision, device: torch.device) -> tuple[TranslationModel, TokenizerPair]:
-    config = run.config
-    if config.get("task") != "translate":
-        raise UserError(f"{run.path} is a run of the task {config.get('task')}; this needs a translator")
+    config = translator_config(run)
     sizes = read_config(config["model"], str(run.path / "config.json"))
     weights = run.weights()
     # built empty, filled from the file: no time spent on random numbers that are thrown away
     model = build(sizes)
     load_weights(model, weights, str(run.path))
-    return in_precision(model.to(device).eval(), precision), TokenizerPair.load(run.path)
+    pair = TokenizerPair.load(run.path)
+    for side, tokenizer, size in (
+        ("source", pair.source, sizes.source_vocab),
+        ("target", pair.target, sizes.target_vocab),
+    ):
+        if tokenizer.vocab_size != size:
+            raise UserError(
+                f"{run.path} is damaged: its {side} tokenizer has {tokenizer.vocab_size:,} pieces, its model {size:,}; "
+                "restore the run from a copy, or train again"
+            )
+    return in_precision(model.to(device).eval(), precision), pair
 
 
 def in_precision(model: TranslationModel, precision: Precision) -> TranslationModel:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jumok.data.tokenizer import Tokenizer, TokenizerPair
 from jumok.errors import UserError
-from jumok.tasks.runs import run_path
+from jumok.tasks.runs import run_path, translator_config
 from jumok.tasks.translate import TranslateRecipe, TranslateTask
 from jumok.training.loop import train
 from jumok.training.run import Run, first_process
@@ -20,6 +20,8 @@ def train_translator(
     Raises `UserError` for an existing run without `resume`, and for all that is wrong with the recipe's data.
     """
     start = Run.open(run_path(recipe.from_)) if recipe.from_ else None
+    if start is not None:
+        translator_config(start)  # whole, and a translator's: before anything is written
     new = not Path(recipe.run).exists()
     run = Run.create(recipe.run, resume=resume)
     try:

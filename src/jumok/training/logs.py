@@ -1,12 +1,16 @@
 """What a run writes down while it trains: `metrics.jsonl`, and the same for TensorBoard."""
 
 import json
+import logging
+from importlib.util import find_spec
 from pathlib import Path
 
 from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 
 from jumok.errors import UserError
 from jumok.files import atomic_write
+
+log = logging.getLogger("jumok")
 
 
 class Logs:
@@ -30,7 +34,11 @@ class Logs:
             kept = self.path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)[:lines]
         atomic_write(self.path, "".join(kept))
         self.lines = len(kept)
-        if self._tensorboard:
+        if self._tensorboard and find_spec("tensorboard") is None and find_spec("tensorboardX") is None:
+            log.warning(
+                "TensorBoard is not installed, so there is metrics.jsonl alone: pip install 'jumok[tensorboard]'"
+            )
+        elif self._tensorboard:
             self._board = TensorBoardLogger(self.path.parent, name="", version="tensorboard", purge_step=step + 1)
 
     def write(self, values: dict[str, float]) -> None:

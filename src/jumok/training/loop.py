@@ -61,6 +61,11 @@ def train(
         snapshots = Snapshots(run.path / "state")
         notes = [f"changed since the last session: {line}" for line in changed]
         snapshot = snapshots.load(notes.append) if resume else None
+        if resume and (run.path / "model.safetensors").exists() and not snapshots.folder.exists():
+            raise UserError(
+                f"{run.path} has weights, but its saved states are gone ({snapshots.folder}): it cannot be resumed; "
+                f"choose another run=, with from={run.path} to begin with these weights"
+            )
         if from_run is not None and snapshot is None:
             task.check_start(from_run.config)
             load_weights(model, from_run.weights(), str(from_run.path))
@@ -91,6 +96,7 @@ def train(
         # The largest batch before anything is written: a run that starts does not run out of memory an hour later.
         try_largest(task, fabric, module, optimizer, options)
         logs = Logs(run.path, options.tensorboard)
+        first_only(fabric, snapshots.begin)
         first_only(fabric, run.write_config, config)
         first_only(fabric, task.snapshot, run.path)
         first_only(fabric, logs.start, lines, progress.step)

@@ -44,6 +44,13 @@ class Snapshots:
 
     folder: Path
 
+    def begin(self) -> None:
+        """Make the folder: a run with weights that lacks it has lost its states. Raises `UserError` as `save` does."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"cannot write {self.folder}: {error.strerror}; choose another run=") from error
+
     def save(
         self, progress: Progress, tensors: dict[str, dict[str, Tensor]], random: list[Any], lines: int, keep: int
     ) -> Path:
