@@ -263,6 +263,14 @@ def test_a_damaged_state_falls_back_to_the_same_numbers(tmp_path: Path, capsys: 
     assert lines(run) == expected
 
 
+def test_damaged_weights_are_named_and_written_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    weights = go(tmp_path / "run", save_every=4, validate_every=5).path / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:10])
+    run = go(tmp_path / "run", resume=True, save_every=4, validate_every=5)
+    assert "model.safetensors is damaged" in capsys.readouterr().out.replace("\n", " ")
+    assert run.weights()
+
+
 def test_a_full_disk_ends_with_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.replace
 

@@ -61,7 +61,8 @@ def train(
         snapshots = Snapshots(run.path / "state")
         notes = [f"changed since the last session: {line}" for line in changed]
         snapshot = snapshots.load(notes.append) if resume else None
-        if resume and (run.path / "model.safetensors").exists() and not snapshots.folder.exists():
+        weights_file = run.path / "model.safetensors"
+        if resume and weights_file.exists() and not snapshots.folder.exists():
             raise UserError(
                 f"{run.path} has weights, but its saved states are gone ({snapshots.folder}): it cannot be resumed; "
                 f"choose another run=, with from={run.path} to begin with these weights"
@@ -79,7 +80,7 @@ def train(
         if not per_epoch:
             raise UserError("there is nothing to train on: the first epoch has no batch; look at the data report above")
         planned = planned_steps(options, per_epoch)
-        progress, lines = Progress(), 0
+        progress, lines, damaged = Progress(), 0, False
         randomness.seed_all((seed + 1) * 1_000_003 + rank)
 
         # The saved state over it.
@@ -90,6 +91,12 @@ def train(
             load_optimizer(model, optimizer, snapshot.tensors("optimizer"))
             if average is not None:  # switched on only now, it starts from the weights
                 load_weights(kept, snapshot.tensors("ema") or snapshot.tensors("model"), str(snapshot.folder))
+            if weights_file.exists():
+                try:
+                    run.weights()
+                except UserError as error:
+                    notes.append(f"{error}; until the next validation those of the saved state stand in")
+                    progress.best, damaged = None, True
             if rank < len(snapshot.state["random"]):
                 randomness.restore(snapshot.state["random"][rank], fabric.device)
 
@@ -100,6 +107,8 @@ def train(
         first_only(fabric, run.write_config, config)
         first_only(fabric, task.snapshot, run.path)
         first_only(fabric, logs.start, lines, progress.step)
+        if damaged:
+            first_only(fabric, keep_weights, run, kept, "last", progress, {})
 
         def save() -> None:
             tensors = {"model": weights_of(model), "optimizer": optimizer_tensors(model, optimizer)}
