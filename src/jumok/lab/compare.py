@@ -138,7 +138,7 @@ def side_by_side(
 ) -> Generator[tuple[Name, dict[str, Any] | str]]:
     """Each experiment's stored finding, or why it failed, as they end: one process a core, with one thread each.
 
-    The small models of the laboratory gain nothing from a second thread. Raises `UserError` if one does.
+    The small models of the laboratory gain nothing from a second thread. Raises `UserError` if a process is killed.
     """
     cores = torch.get_num_threads()
     quiet = replace(setting, say=_say)

@@ -1,13 +1,12 @@
 """9. Quality: every model's size, time and scores, and whether the difference is more than chance."""
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import fmean
 
 from jumok.lab.figures import PALETTE, canvas
 from jumok.lab.finding import Cell, Drawing, Finding, Setting, Table
-from jumok.lab.rivals import GENERATED, RIVALS, Contest, Rivals, contests, trainings, where
+from jumok.lab.rivals import Contest, Rivals, contests, trainings, where
 from jumok.metrics.text import Comparison, paired_bootstrap
 from jumok.models.transformer import TransformerConfig
 from jumok.tasks.translate_evaluate import Evaluation, evaluate
@@ -75,8 +74,8 @@ def _rounded(value: float, digits: int | None = None) -> float | None:
     return None if math.isnan(value) else round(value, digits)
 
 
-def scored(contest: Contest, expected: Iterable[str] = ()) -> Scored:
-    """Score every model on the same sentences, and each against the Transformer; who is `expected` has diverged."""
+def scored(contest: Contest) -> Scored:
+    """Score every model on the same sentences, and each against the Transformer."""
     models, sources, references = contest.models, contest.sources, contest.references
     best = champion(models)
     scores = {
@@ -94,13 +93,13 @@ def scored(contest: Contest, expected: Iterable[str] = ()) -> Scored:
         ]
 
     against = {name: compared(name) for name in models if name != best}
-    return Scored(contest.corpus, models, best, scores, against, [name for name in expected if name not in scores])
+    return Scored(contest.corpus, models, best, scores, against, list(contest.missing))
 
 
 def run(setting: Setting) -> Finding:
     """BLEU and chrF of every model on the same sentences: of the given runs, and of the rivals trained here."""
     setting.say("quality: scoring")
-    both = [scored(contest, RIVALS if contest.corpus == GENERATED else ()) for contest in contests(setting)]
+    both = [scored(contest) for contest in contests(setting)]
     figure, axes = canvas(1, len(both), width=6.5 * len(both), squeeze=False)
     for axis, each in zip(axes[0], both, strict=True):
         bars = {name: each.bleu(name) for name in each.models}

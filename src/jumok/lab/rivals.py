@@ -24,7 +24,7 @@ from jumok.tasks.translate_predict import Translator
 from jumok.tasks.translate_train import train_translator
 from jumok.training.run import Run
 
-# the story in its order; the last one is what the others are compared with
+# the story in its order
 RIVALS: dict[str, dict[str, Any]] = {
     "no attention": {"architecture": "seq2seq", "cell": "lstm", "decoder": "summary", "directions": 1},
     "Bahdanau": {"architecture": "seq2seq", "cell": "gru", "decoder": "bahdanau", "score": "additive"},
@@ -37,8 +37,6 @@ BUDGET = 600_000
 STEPS = {"full": 1200, "quick": 450}
 SENTENCE = "five past three in the afternoon on the twentieth of November, 2026"  # the one that is pictured
 NORMAL_FORM = "2026-11-20T15:05"
-
-
 GENERATED = "the generated corpus"
 MOST_JOINED = 6  # sentences in one source
 
@@ -112,18 +110,21 @@ def lessons(folder: Path) -> Path:
 
 @dataclass(frozen=True)
 class Contest:
-    """Models on one corpus, and sentences of it that none of them saw in training."""
+    """Models on one corpus, and sentences of it that none of them saw in training; who is missing has diverged."""
 
     corpus: str
     models: Rivals
     sources: Sequence[str]
     references: Sequence[str]
+    missing: Sequence[str] = ()
 
 
 def contests(setting: Setting) -> list[Contest]:
     """The given runs on their test sentences, if there are any; then the rivals on the generated corpus."""
     test = read_parallel(corpus(setting.folder), "test", SOURCE, TARGET)
-    found = [Contest(GENERATED, generated_rivals(setting), test.sources, test.targets)]
+    trained = generated_rivals(setting)
+    missing = [name for name in RIVALS if name not in trained]
+    found = [Contest(GENERATED, trained, test.sources, test.targets, missing)]
     if setting.runs:
         given = {
             name: [Rival(name, path, Translator.load(path, precision="auto"))] for name, path in setting.runs.items()

@@ -13,7 +13,7 @@ import torch
 from jumok.config import parse
 from jumok.data.batching import pad
 from jumok.data.text import Normalize, normalized
-from jumok.data.tokenizer import BEGIN, END, PAD, Tokenizer, TokenizerPair
+from jumok.data.tokenizer import BEGIN, END, PAD, TokenizerPair
 from jumok.decoding.protocol import Decoder, Ensemble
 from jumok.decoding.search import Hypothesis, SearchOptions, search
 from jumok.errors import UserError
@@ -152,17 +152,16 @@ class Translator:
         """
         if len(self.models) > 1:
             raise UserError("attention is seen in one run at a time; name a single run")
-        source = self.read(line)
+        source = _fitted(self.tokenizers.source.encode(self._normal(line)), self.max_len, "source")
         if not source:
             raise UserError("there is no text to look at; give a sentence")
-        self._warn_of_cuts([(line, self.tokenizers.source), (target or "", self.tokenizers.target)])
         if target is None:
             options = (options or self.options).model_copy(update={"n_best": 1})
             with _evaluating(self.models):
                 found = self._search([source], [[]], options, [0])[0]
             pieces = found[0].tokens if found else []
         else:
-            pieces = self.tokenizers.target.encode(self._normal(target))[: self.max_len - 1]
+            pieces = _fitted(self.tokenizers.target.encode(self._normal(target)), self.max_len - 1, "target")
         begin, end = self.tokenizers.target.pieces([BEGIN, END])
         return AttentionView(
             source=self.tokenizers.source.pieces(source),
@@ -173,12 +172,6 @@ class Translator:
             model=f"{self.source} → {self.target}",
             begin=begin,
         )
-
-    def _warn_of_cuts(self, texts: Sequence[tuple[str, Tokenizer]]) -> None:
-        for text, tokenizer in texts:
-            pieces = len(tokenizer.encode(self._normal(text)))
-            if pieces > self.max_len:
-                log.warning("a text of %d pieces was cut to the model's %d: %s ...", pieces, self.max_len, text[:40])
 
     def read(self, line: str) -> list[int]:
         """The numbers of the source pieces of a line, as far as the model can read it."""
@@ -231,6 +224,13 @@ class Translator:
         texts = [Translation(" ".join(decode(h.tokens).splitlines()), h.score, cut) for h in hypotheses]
         missing = Translation(texts[-1].text if texts else "", float("-inf"), cut)
         return texts + [missing] * (len(empty) - len(texts))
+
+
+def _fitted(pieces: list[int], room: int, side: str) -> list[int]:
+    """`pieces` as far as there is room for them; a warning tells of a cut."""
+    if len(pieces) > room:
+        log.warning("the %s of %d pieces was cut to the model's %d", side, len(pieces), room)
+    return pieces[:room]
 
 
 def _batches(lengths: list[int], budget: int) -> Iterator[list[int]]:
