@@ -165,6 +165,7 @@ def test_a_wrong_option_of_translate(home: Path) -> None:
     assert "beam" in mistake("translate", home / "run", "--beam", 2, "--n-best", 3, stdin="ga\n")
     assert "beam" in mistake("translate", home / "run", "--beam", "x", stdin="ga\n")
     assert "top_p" in mistake("translate", home / "run", "--sample", "--top-p", 2, stdin="ga\n")
+    assert "--top-p only matters" in mistake("translate", home / "run", "--top-p", 0.5, stdin="ga\n")
     assert "prefix" in mistake("translate", home / "run", "--prefix", "1", "--prefix-file", "x", stdin="ga\n")
     assert "abacus" in mistake("translate", home / "run", "--device", "abacus", stdin="ga\n")
 
@@ -357,3 +358,9 @@ def test_an_unexpected_error_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("jumok.tasks.runs.describe_run", broken)
     with pytest.raises(ZeroDivisionError):
         jumok("info", "demo")
+
+
+def test_a_start_that_does_not_fit_leaves_nothing(home: Path, tmp_path: Path) -> None:
+    message = mistake("train", home / "small.yaml", f"from={home / 'run'}", f"run={tmp_path / 'next'}", "model.dim=24")
+    assert "model.dim" in message
+    assert not (tmp_path / "next").exists()

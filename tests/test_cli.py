@@ -172,6 +172,13 @@ def test_translate_keeps_the_line_count_whatever_the_chunks(home: Path) -> None:
     assert jumok("translate", home / "run", stdin="").out == ""
 
 
+def test_a_line_that_is_not_nfc_is_told(home: Path) -> None:
+    result = jumok("translate", home / "run", stdin="ga na\ncafe\u0301\n")
+    assert result.code == 0
+    assert "1 lines were not in the Unicode normal form NFC" in result.err
+    assert "NFC" not in jumok("translate", home / "run", stdin="ga na\ncaf\u00e9\n").err
+
+
 def test_n_best_gives_n_lines_for_one_with_scores_before_a_tab(home: Path) -> None:
     result = jumok("translate", home / "run", "--n-best", 3, "--scores", stdin="ga na\n\nda\n")
     rows = [line.split("\t") for line in result.out.splitlines()]

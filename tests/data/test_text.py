@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jumok.data.text import normalized, read_lines, read_pair, read_parallel, stream_lines
+from jumok.data.text import held_out_splits, normalized, read_lines, read_pair, read_parallel, stream_lines
 from jumok.errors import UserError
 
 LINE = st.text(st.characters(exclude_characters="\0\n\r", exclude_categories=["Cs"]), max_size=20)
@@ -183,3 +183,18 @@ def test_malformed_rows_are_named_by_line(tmp_path: Path, name: str, content: st
         read_parallel(tmp_path, "x", "de", "en")
     assert says in str(error.value)
     assert name in str(error.value)
+
+
+def test_whole_splits_named_test_are_found(tmp_path: Path) -> None:
+    for name in (
+        "train.de",
+        "train.en",
+        "test.de",
+        "test.en.gz",
+        "test_a.b.tsv",
+        "tests.jsonl.gz",
+        "test_half.de",
+        "test.md",
+    ):
+        write(tmp_path / name, "x\n")
+    assert held_out_splits(tmp_path, "de", "en") == ["test", "test_a.b", "tests"]

@@ -1,5 +1,6 @@
 """Laws of the translation task: what the training loop relies on."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -143,3 +144,16 @@ def test_two_vocabularies_are_trained_and_kept_apart(data: Path, tmp_path: Path)
     assert task.tokenizers.source.encode("ga") != task.tokenizers.target.encode("ga")
     task.snapshot(tmp_path)
     assert not TokenizerPair.load(tmp_path).joint
+
+
+def test_the_report_looks_for_test_sentences_in_the_training_data(data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(data, folder)
+    for ending in ("xx", "yy"):
+        lines = (data / f"train.{ending}").read_text().splitlines()[:2]
+        (folder / f"test.{ending}").write_text("".join(f"{line}\n" for line in [*lines, "never seen"]))
+    said: list[str] = []
+    values = small.recipe_values(folder, tmp_path / "run")
+    TranslateTask(TranslateRecipe.model_validate(values), say=said.append)
+    assert "test: 3 pairs" in said[0]
+    assert "also in train: 2 sources, 2 whole pairs" in said[0].partition("test: 3 pairs")[2]

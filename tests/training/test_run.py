@@ -130,3 +130,16 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(UserError, match=r"cannot write .*No space left on device"):
         write_tensors(path, {"a": torch.zeros(3)})
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.safetensors"]
+
+
+def test_what_a_killed_write_left_behind_is_swept_on_resume(tmp_path: Path) -> None:
+    make_run(tmp_path / "run")
+    leftovers = [
+        tmp_path / "run" / name for name in (".model.safetensors.x1_abc", ".config.json.ab12", ".tokenizer.json.q")
+    ]
+    for path in leftovers:
+        path.write_bytes(b"half")
+    Run.open(tmp_path / "run")
+    assert all(path.exists() for path in leftovers)  # reading changes nothing
+    run = Run.create(tmp_path / "run", resume=True)
+    assert sorted(path.name for path in run.path.iterdir()) == ["config.json", "model.safetensors"]

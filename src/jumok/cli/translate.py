@@ -40,10 +40,17 @@ def translate(
 
     Every line in gives one line out (N with --n-best N; an empty line gives empty ones), so the two files stay aligned.
     """
+    from jumok.data.text import count_changes
     from jumok.tasks.translate_predict import Translator
 
     if prefix is not None and prefix_file is not None:
         raise UserError("--prefix and --prefix-file both say how outputs start; give one of them")
+    sampling = {"--temperature": temperature, "--top-k": top_k, "--top-p": top_p, "--seed": seed}
+    idle = [name for name, value in sampling.items() if value is not None]
+    if idle and not sample:
+        raise UserError(
+            f"{', '.join(idle)} only matter{'s' * (len(idle) == 1)} to sampling; add --sample, or leave it out"
+        )
     if beam is not None and beam < n_best and not sample:
         raise UserError(f"--n-best {n_best} needs as many beams; give --beam {n_best} or more")
     translator = Translator.load(run, precision=precision.value, device=device)
@@ -62,7 +69,7 @@ def translate(
         no_repeat_ngram=no_repeat_ngram,
     )
     starts = _starts(prefix_file)
-    number, cut = 0, []
+    number, changed, cut = 0, 0, []
     with Bar("translating") as bar:
         for lines in _chunks(1 if sys.stdin.isatty() else chunk):
             prefixes = [prefix or ""] * len(lines) if starts is None else _next(starts, number, len(lines), prefix_file)
@@ -74,9 +81,12 @@ def translate(
                     cut.append(number + place + 1)
             sys.stdout.flush()
             number += len(lines)
+            changed += count_changes(lines, translator.normalize)
             bar.advance(len(lines))
     if starts is not None and number < len(starts):
         raise UserError(f"{prefix_file} has {len(starts)} lines but the input only {number}; give one line for each")
+    if changed:
+        say(f"notice: {changed:,} lines were not in the Unicode normal form NFC and were brought to it")
     if cut:
         say(
             f"warning: {len(cut)} of {number} lines were longer than the model's {translator.max_len} pieces "

@@ -4,7 +4,7 @@ import gzip
 import json
 import unicodedata
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
@@ -83,6 +83,11 @@ def normalized(line: str, normalize: Normalize = "nfc") -> str:
     return unicodedata.normalize("NFC", line) if normalize == "nfc" else line
 
 
+def count_changes(lines: Sequence[str], normalize: Normalize = "nfc") -> int:
+    """How many of `lines` are not in the normal form that `normalized` brings them to."""
+    return sum(normalized(line, normalize) != line for line in lines)
+
+
 def read_pair(source: Path, target: Path, normalize: Normalize = "nfc", name: str = "data") -> Corpus:
     """Two line-aligned files as a corpus. Raises `UserError` if their line counts differ, or as `read_lines` does."""
     left, right = read_lines(source, normalize), read_lines(target, normalize)
@@ -117,6 +122,21 @@ def read_parallel(folder: str | Path, split: str, source: str, target: str, norm
     sources, changed = _normalized([pair[0] for pair in pairs], normalize)
     targets, changed_too = _normalized([pair[1] for pair in pairs], normalize)
     return Corpus(sources, targets, split, (path,), changed + changed_too)
+
+
+def held_out_splits(folder: str | Path, source: str, target: str) -> list[str]:
+    """Names of the splits in `folder` that begin with ``test``: what a report looks for in the training data."""
+    endings = [ending + gz for ending in (f".{source}", ".tsv", ".jsonl") for gz in ("", ".gz")]
+    found = [(path.name, ending) for path in Path(folder).glob("test*") for ending in endings]
+    names = {name.removesuffix(ending) for name, ending in found if name.endswith(ending)}
+    return sorted(name for name in names if _is_pair(Path(folder), name, source, target))
+
+
+def _is_pair(folder: Path, split: str, source: str, target: str) -> bool:
+    try:
+        return bool(_find(folder, split, source, target))
+    except UserError:  # one side alone, for example: nothing that a training asks for
+        return False
 
 
 def _find(folder: Path, split: str, source: str, target: str) -> tuple[Path, ...]:

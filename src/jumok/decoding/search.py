@@ -16,12 +16,17 @@ from jumok.decoding.protocol import Decoder
 from jumok.decoding.ranking import draw, length_penalty, log_partition, top_tokens
 
 
-class SearchOptions(Config):
-    """How to decode."""
+class DecodingOptions(Config):
+    """How a finished run decodes unless it is asked otherwise: what a recipe may say."""
 
     beam: int = Field(4, ge=1, description="beams a sentence; 1 is greedy")
-    n_best: int = Field(1, ge=1, description="how many outputs a sentence, best first; at most beam")
     length_penalty: float = Field(1.0, ge=0, description="alpha of GNMT: score = log p / ((5 + length) / 6)^alpha")
+
+
+class SearchOptions(DecodingOptions):
+    """How to decode: what a run says of it, and what only a single call may ask for."""
+
+    n_best: int = Field(1, ge=1, description="how many outputs a sentence, best first; at most beam")
     max_length: int | None = Field(None, ge=1, description="most tokens written; empty: twice the source plus ten")
     min_length: int = Field(0, ge=0, description="fewest tokens written before the end")
     no_repeat_ngram: int = Field(0, ge=0, description="no n-gram of this size twice in one output; 0: off")

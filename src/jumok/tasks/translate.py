@@ -14,9 +14,9 @@ from torch import nn
 from jumok.config import Config
 from jumok.data.batching import TextBatch, collate, largest, token_batches
 from jumok.data.report import check
-from jumok.data.text import Corpus, TextData, read_parallel
+from jumok.data.text import Corpus, TextData, held_out_splits, read_parallel
 from jumok.data.tokenizer import Tokenizer, TokenizerConfig, TokenizerPair
-from jumok.decoding.search import SearchOptions
+from jumok.decoding.search import DecodingOptions, SearchOptions
 from jumok.errors import UserError
 from jumok.files import sha256
 from jumok.metrics.text import bleu_chrf
@@ -37,10 +37,9 @@ SCORES = {"val_loss": False, "ppl": False, "accuracy": True, "bleu": True, "chrf
 
 
 class ValidationOptions(Config):
-    """What is decoded at each validation; the loss is always taken over all validation data."""
+    """What is decoded, greedily, at each validation; the loss is always taken over all validation data."""
 
     lines: int | None = Field(None, ge=1, description="decode only the first so many lines; empty: all")
-    beam: int = Field(1, ge=1, description="beams at a validation, 1 = greedy, the quickest")
 
 
 class TranslateRecipe(Config):
@@ -60,8 +59,8 @@ class TranslateRecipe(Config):
     validation: ValidationOptions = Field(
         default_factory=lambda: ValidationOptions.model_validate({}), description="the validation"
     )
-    decoding: SearchOptions = Field(
-        default_factory=lambda: SearchOptions.model_validate({}), description="search of the finished run"
+    decoding: DecodingOptions = Field(
+        default_factory=lambda: DecodingOptions.model_validate({}), description="search of the finished run"
     )
 
     @model_validator(mode="after")
@@ -101,7 +100,8 @@ class TranslateTask:
             self.tokenizers.target.encode_many(self.train.targets),
         )
         lengths = [len(row) for row in pieces[0]], [len(row) for row in pieces[1]]
-        self.report = check(self.train, [self.val], lengths=lengths, max_length=data.max_length)
+        held_out = [self.val, *(self._read(name) for name in self._tests())]
+        self.report = check(self.train, held_out, lengths=lengths, max_length=data.max_length)
         self._pieces = lru_cache(maxsize=1)(self._epoch_pieces)
         sizes = self.tokenizers.source.vocab_size, self.tokenizers.target.vocab_size
         self.config = sized(recipe.model, *sizes)
@@ -129,6 +129,10 @@ class TranslateTask:
                 f"notice: {cut:,} pairs of {self.val.name} are longer than model.max_len = {most} and cut to it"
             )
         return notices
+
+    def _tests(self) -> list[str]:
+        data = self.recipe.data
+        return [n for n in held_out_splits(data.folder, data.source, data.target) if n not in (data.train, data.val)]
 
     def _read(self, split: str) -> Corpus:
         data = self.recipe.data
@@ -194,7 +198,7 @@ class TranslateTask:
         assert isinstance(model, EncoderDecoder)
         options = self.recipe.validation
         scores = self._validation_loss(model)
-        decode = self.recipe.decoding.model_copy(update={"beam": options.beam, "n_best": 1, "sample": False})
+        decode = SearchOptions(**(self.recipe.decoding.model_dump() | {"beam": 1}))
         count = options.lines or len(self.val.sources)
         sources, references = self.val.sources[:count], self.val.targets[:count]
         translator = Translator(

@@ -26,12 +26,12 @@ def train_translator(
     run = Run.create(recipe.run, resume=resume)
     try:
         task = TranslateTask(recipe, _stored_tokenizers(recipe, run, start, resume), say)
+        train(task, recipe.training, run, seed=recipe.seed, resume=resume, from_run=start)
     except BaseException:
-        if new and first_process():  # nothing was trained, so nothing stays: an empty folder would only puzzle
+        if new and first_process():  # nothing was written, so nothing stays: an empty folder would only puzzle
             with suppress(OSError):
                 run.path.rmdir()
         raise
-    train(task, recipe.training, run, seed=recipe.seed, resume=resume, from_run=start)
     return task
 
 

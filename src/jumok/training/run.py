@@ -52,6 +52,7 @@ class Run:
             if not resume:
                 raise UserError(f"{run.path} is already a run; continue it with --resume, or choose another run=")
             _ = run.config
+            run._sweep()
             return run
         try:
             run.path.mkdir(parents=True, exist_ok=True)
@@ -75,6 +76,12 @@ class Run:
             raise UserError(f"{run.path} is not a run: {why}; give the folder that `jumok train` wrote")
         _ = run.config
         return run
+
+    def _sweep(self) -> None:
+        """Remove what a process killed inside a write left behind (see `write_tensors`, `atomic_write`)."""
+        for pattern in (".*.safetensors.*", ".*.json.*"):
+            for leftover in self.path.glob(pattern):
+                leftover.unlink(missing_ok=True)
 
     @property
     def exists(self) -> bool:
