@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.commands import jumok
 
 from jumok.config import parse
 from jumok.errors import UserError
@@ -61,7 +62,7 @@ def experiments(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def test_a_report_stands_alone(tmp_path: Path, experiments: dict[str, Any]) -> None:
-    page = lab.compare(recipe(tmp_path / "lab"), lambda _: None).read_text(encoding="utf-8")
+    page = lab.compare(recipe(tmp_path / "lab"), lambda _: None).page.read_text(encoding="utf-8")
     assert not re.search(r'(src|href)="(?!#|data:)', page)
     assert page.count("data:image/png;base64,") == 2
     assert "A line &lt;of&gt; 3 seeds." in page
@@ -145,9 +146,25 @@ def test_a_worker_that_is_killed_costs_only_its_own_work(tmp_path: Path, experim
 
 def test_one_that_fails_is_named_and_the_others_go_on(tmp_path: Path, experiments: dict[str, Any]) -> None:
     experiments["memory"] = lab.Experiment("Memory", broken)
-    page = lab.compare(recipe(tmp_path), lambda _: None).read_text(encoding="utf-8")
+    done = lab.compare(recipe(tmp_path), lambda _: None)
+    page = done.page.read_text(encoding="utf-8")
     assert "Not measured: ZeroDivisionError: no luck" in page
     assert "A line" in page
+    assert done.failed == {"Memory": "ZeroDivisionError: no luck"}
+
+
+def test_the_command_names_what_failed_and_ends_with_one(tmp_path: Path, experiments: dict[str, Any]) -> None:
+    command = ["compare", RECIPE, f"run={tmp_path}", "experiments=[memory,gates]"]
+    experiments["memory"] = lab.Experiment("Memory", broken)
+    result = jumok(*command)
+    assert result.code == 1
+    assert "failed: Memory: ZeroDivisionError: no luck" in result.err
+    assert "Gates: A line" in result.err
+    assert (tmp_path / "report.html").exists()
+    experiments["memory"] = lab.Experiment("Memory", small)
+    again = jumok(*command)
+    assert again.code == 0, "what had failed is measured again"
+    assert "failed" not in again.err
 
 
 def test_a_result_that_lost_its_figure_is_measured_again(tmp_path: Path, experiments: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -9,17 +10,20 @@ from torch import nn
 
 from jumok.errors import UserError
 from jumok.lab.context import Generated, Given
-from jumok.lab.drill import accuracy, drill
+from jumok.lab.drill import Drills, accuracy, drill
 from jumok.lab.gates import gates_of
-from jumok.lab.gradients import by_distance, cue_against_noise, cue_places, draw_cue, input_gradients
-from jumok.lab.memory import CUES, VOCAB, draw_recall, reach
-from jumok.lab.needs import PAIRS, VALUES, BareAttention, draw_dictionary, draw_order, draw_two
-from jumok.lab.price import exponent, peak_bytes
-from jumok.lab.readers import KINDS, Kind, Reader, matched, nearest_width, parameters
+from jumok.lab.gradients import by_distance, cue_against_noise, cue_places, draw_cue, input_gradients, shares
+from jumok.lab.memory import BUDGET, CUES, VOCAB, draw_recall, reach, reader
+from jumok.lab.needs import PAIRS, STACKS, VALUES, BareAttention, Lookup, draw_dictionary, draw_order, draw_two
+from jumok.lab.price import DIM, LAYERS, TABLE_1, Fused, exponent, gpu_peak_bytes, peak_bytes, width
+from jumok.lab.readers import KINDS, ConvolutionBody, Kind, Reader, matched, nearest_width, parameters
+from jumok.lab.recency import context
 from jumok.lab.rivals import joined, mixed
-from jumok.lab.saturation import probe, run_states, scaled
+from jumok.lab.saturation import _growth, probe, run_states, scaled
 from jumok.lab.sentences import CORPORA, own_sentences
+from jumok.models.seq2seq import Seq2Seq, Seq2SeqConfig
 from jumok.nn.recurrent import RecurrentLayer
+from jumok.nn.recurrent_text import RecurrentEncoder
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -33,6 +37,23 @@ def test_rivals_are_matched_in_parameters_within_a_tenth(kind: Kind) -> None:
 def test_a_width_that_cannot_be_matched_is_refused() -> None:
     with pytest.raises(ValueError, match="about 150"):
         nearest_width(lambda width: 100 * width**3, 150, 1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_reader_of_the_memory_sees_its_farthest_cue(kind: Kind) -> None:
+    """And what is told of its receptive field is what its outputs hang on."""
+    for farthest in (50, 400):
+        model = reader(kind, farthest)
+        assert abs(parameters(model) - BUDGET) <= 0.1 * BUDGET
+        assert model.receptive_field is None or model.receptive_field > farthest
+    model = Reader(kind, VOCAB, CUES, 8, depth=3).double()
+    x = model.tokens(torch.randint(VOCAB, (1, 20))).detach().requires_grad_()
+    (gradient,) = torch.autograd.grad(model.features(x)[:, -1].square().sum(), x)
+    assert int(gradient[0].any(1).sum()) == (model.receptive_field or 20)
+
+
+def test_the_depth_of_convolutions_is_the_least_that_sees_enough() -> None:
+    assert [ConvolutionBody.depth_to_see(n) for n in (1, 3, 4, 7, 8, 51, 127, 128, 401)] == [1, 1, 2, 2, 3, 5, 6, 7, 8]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -61,6 +82,14 @@ def test_gradient_through_a_linear_recurrence_shrinks_by_its_factor() -> None:
     x = torch.rand(1, 6, 1, requires_grad=True)
     (gradient,) = torch.autograd.grad(layer(x)[0][:, -1].sum(), x)
     assert by_distance(gradient[..., 0].abs()) == pytest.approx([0.5**t for t in range(6)])
+
+
+def test_every_example_has_the_same_share_of_gradient_however_large_its_loss() -> None:
+    one = torch.tensor([[1.0, 3.0], [1000.0, 1000.0], [0.0, 0.0]])
+    found = shares(one)
+    assert found[:2].tolist() == [[0.25, 0.75], [0.5, 0.5]]
+    assert bool(found[2].isnan().all()), "no gradient reaches the third at all"
+    assert by_distance(found) == [0.625, 0.375]
 
 
 def test_cue_and_noise_are_told_apart_at_each_distance() -> None:
@@ -95,6 +124,39 @@ def test_scaling_gives_the_spectral_radius(radius: float) -> None:
     scaled(layer, radius)
     eigenvalues = torch.linalg.eigvals(layer.kernel.weight_hh_l0.detach().double())
     assert float(eigenvalues.abs().max()) == pytest.approx(radius, rel=1e-5)
+
+
+def test_growth_without_recurrence_is_none_and_with_a_large_radius_it_diverges() -> None:
+    # U = 0 leaves |relu(W x_t + b)|, drawn as _growth draws it
+    torch.manual_seed(4)
+    layer = RecurrentLayer("relu", 16, 64)
+    x = torch.randn(32, 9, 16)
+    kernel = layer.kernel
+    expected = torch.relu(x @ kernel.weight_ih_l0.T + kernel.bias_ih_l0 + kernel.bias_hh_l0).norm(dim=-1).mean(0)
+    assert _growth("relu", 0.0, 9, 4) == pytest.approx(expected.tolist(), rel=1e-5)
+    assert max(_growth("tanh", 3.0, 30, 4)) <= 8, "64 units of at most 1"
+    small, large = _growth("gelu", 0.5, 60, 4), _growth("gelu", 3.0, 60, 4)
+    assert large[-1] > 1e3 * large[10]
+    assert small[-1] == pytest.approx(small[10], rel=0.2)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_the_context_is_the_final_state_of_every_layer_and_part(reverse: bool) -> None:
+    """``h_t = tanh(W x_t + U h_{t-1} + b)`` written out, over the source in the order of reading."""
+    sizes: dict[str, Any] = {"source_vocab": 9, "target_vocab": 9, "dim": 6, "decoder": "summary", "directions": 1}
+    model = Seq2Seq(Seq2SeqConfig(cell="tanh", reverse_source=reverse, **sizes)).eval()
+    words = torch.randint(4, 9, (3, 5))
+    encoder = model.encoder
+    assert isinstance(encoder, RecurrentEncoder)
+    kernel = encoder.stack.each()[0].kernel
+    h = torch.zeros(3, 6)
+    for t in range(4, -1, -1) if reverse else range(5):
+        x = encoder.tokens(words[:, t : t + 1])[:, 0]
+        bias = kernel.bias_ih_l0 + kernel.bias_hh_l0
+        h = torch.tanh(x @ kernel.weight_ih_l0.T + h @ kernel.weight_hh_l0.T + bias)
+    torch.testing.assert_close(context(model, words), h)
+    lstm = Seq2Seq(Seq2SeqConfig(cell="lstm", reverse_source=reverse, **sizes)).eval()
+    assert context(lstm, words).shape == (3, 12), "h and c"
 
 
 def test_states_step_by_step_are_the_layer_s() -> None:
@@ -169,6 +231,8 @@ def test_meanings_hang_on_the_cue_and_its_distance_is_right(title: str) -> None:
     assert tokens.shape == (200, corpus.length)
     assert set(labels.tolist()) == set(range(len(corpus.meanings)))
     assert len(list(corpus.for_probes(3))) == 2, "one set of sentences a distance"
+    assert corpus.probed == ["5", "9"]
+    assert ("pronoun" in corpus.apart) is (title == "pronoun")
     words = {number: word for word, number in corpus.words.items()}
     if title == "apple":
         assert all(words[row[-1]] == "apple" and words[row[-10]] != "<pad>" for row in tokens.tolist())
@@ -198,6 +262,7 @@ def test_a_persons_own_sentences_are_a_corpus(tmp_path: Path) -> None:
     assert torch.equal(cues, labels == corpus.meanings["spend"])
     ((tokens, labels, fitted),) = corpus.for_probes(1)
     assert (len(tokens), fitted) == (50, 40)
+    assert corpus.probed == ("all",), "one probe of all distances is named so"
 
 
 @pytest.mark.parametrize(
@@ -233,6 +298,34 @@ def test_the_last_layer_is_what_the_answer_reads(kind: Kind) -> None:
     torch.testing.assert_close(model.answer(layers[-1][:, -1]), model(tokens))
 
 
+def test_layers_whose_price_is_compared_are_matched_in_parameters() -> None:
+    budget = parameters(Fused(DIM))
+    for name, build in LAYERS.items():
+        assert abs(parameters(build(width(name))) - budget) <= 0.1 * budget
+    assert [row[0].split()[0] for row in TABLE_1].count("self-attention") == 2, "restricted, too"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"projections": False},
+        *({"heads": heads} for heads in (1, 2, 8)),
+        *({"positions": kind} for kind in ("learned", "rotary", "none")),
+        *({"stack": stack} for stack in STACKS),
+    ],
+)
+def test_what_lacks_a_part_of_attention_has_as_many_parameters(change: dict[str, Any]) -> None:
+    whole = parameters(Lookup(PAIRS, VALUES))
+    assert abs(parameters(Lookup(PAIRS, VALUES, **change)) - whole) <= 0.1 * whole
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_the_memory_of_a_step_on_a_gpu_grows_with_its_length() -> None:
+    short, long = gpu_peak_bytes(LAYERS["attention, explicit"](DIM).cuda(), DIM, [512, 2048], torch.device("cuda"))
+    assert short > 2 * 4 * 2**20
+    assert long > 6 * short
+
+
 def test_the_memory_of_a_step_grows_with_its_length() -> None:
     # explicit attention holds H x N x N weights, several times over: 4 x 512 x 512 floats are 4 MiB
     short, long = peak_bytes("attention, explicit", [512, 2048])
@@ -255,6 +348,13 @@ def test_a_model_that_diverges_is_reported_and_stopped() -> None:
     outcome = drill(Broken(), draw, steps=10, seed=1)
     assert outcome.diverged
     assert outcome.steps == 1
+    drills = Drills()
+    drills("broken", Broken(), draw, steps=10, seed=1)
+    drills("linear", nn.Linear(1, 2), draw, steps=3, seed=1)
+    drills("linear", nn.Linear(1, 2), draw, steps=5, seed=2)
+    assert str(drills) == "Trainings that diverged: broken, seed 1."
+    # batches of 4 inputs
+    assert list(drills.table("").rows) == [("broken", 1, 1, 1, "1", "4"), ("linear", 4, 2, 0, "3 - 5", "12 - 20")]
 
 
 def test_drill_learns_and_accuracy_measures_it() -> None:

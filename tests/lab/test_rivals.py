@@ -4,6 +4,7 @@ import json
 import math
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
@@ -19,6 +20,8 @@ from jumok.lab import compare as lab
 from jumok.lab.finding import Setting
 from jumok.lab.looking import Gold
 from jumok.lab.quality import Scored
+from jumok.lab.rivals import Contest, Rival
+from jumok.metrics.text import Comparison
 from jumok.models.seq2seq import Seq2Seq, Seq2SeqConfig
 from jumok.nn.recurrent import lstm_gates
 from jumok.nn.recurrent_text import RecurrentEncoder
@@ -42,20 +45,23 @@ def test_a_rival_that_diverges_is_left_out_and_named(tmp_path: Path, monkeypatch
     assert "Bahdanau, seed 1, diverged: the loss became nan at step 7" in said
 
 
-def test_translators_are_compared_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_translators_are_compared_end_to_end(corpora: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Untrained ones, nearly: what is measured is not worth a look, but every step of it runs."""
-    for name in ("Bahdanau", "ConvS2S"):
-        monkeypatch.delitem(rivals.RIVALS, name)
+    three = {name: rivals.RIVALS[name] for name in ("no attention", "Luong", "Transformer")}
+    for module in (rivals, gates):
+        monkeypatch.setattr(module, "RIVALS", three)
     monkeypatch.setattr(rivals, "BUDGET", 110_000)
     monkeypatch.setattr(rivals, "STEPS", {"full": 2, "quick": 2})
     monkeypatch.setattr(rivals, "rival_seeds", lambda setting: setting.seeds)
+    monkeypatch.setattr(bottleneck, "MOST_JOINED", 3)
+    shutil.copytree(corpora, tmp_path / "corpus")
     setting = Setting(quick=True, seeds=[1, 2], folder=tmp_path)
     runs = {"bottleneck": bottleneck.run, "quality": quality.run, "looking": looking.run}
     found: dict[str, Any] = {name: lab._measure(run, setting, tmp_path, 1) for name, run in runs.items()}
     assert all(isinstance(each, dict) for each in found.values()), found
     bleu = found["bottleneck"]["data"][rivals.GENERATED]["bleu"]
     assert {len(each) for each in bleu.values()} == {2}
-    assert {len(scores) for each in bleu.values() for scores in each} == {6}
+    assert {len(scores) for each in bleu.values() for scores in each} == {3}
     assert [row[0] for row in found["quality"]["tables"][0]["rows"]] == ["no attention", "Luong", "Transformer"]
     assert all(0.85 * 110_000 < row[1] < 1.15 * 110_000 for row in found["quality"]["tables"][0]["rows"])
     assert set(found["looking"]["data"]) == {"Luong", "Transformer"}
@@ -85,8 +91,9 @@ def test_gates_are_shown_in_the_order_of_reading() -> None:
 
 
 def test_the_table_says_who_diverged() -> None:
-    table = Scored("a corpus", {}, "Transformer", {}, {}, ["RNN (ReLU)"]).table()
-    assert list(table.rows) == [("RNN (ReLU)", None, None, None, "diverged", None, None, None)]
+    table = Scored(Contest("a corpus", {}, [], [], ["RNN (ReLU)"]), "Transformer", {}, {}).table()
+    assert list(table.rows) == [("RNN (ReLU)", *[None] * 5, "diverged", None, None, None)]
+    assert len(table.columns) == len(table.rows[0])
 
 
 def test_test_sentences_that_are_missing_are_named_before_any_work(tmp_path: Path) -> None:
@@ -127,7 +134,7 @@ def test_all_that_diverge_fail_by_name_and_are_not_tried_again(tmp_path: Path, m
     setting = Setting(quick=True, seeds=[1], folder=tmp_path, say=lambda _: None)
     for run in (bottleneck.run, quality.run, looking.run):
         assert lab._measure(run, setting, tmp_path, 1) == "every rival's training on the generated corpus diverged"
-    with pytest.raises(Diverged, match="no attention and Luong diverged"):
+    with pytest.raises(Diverged, match="Luong and no attention diverged"):
         gates._translator(setting)
     assert len(tried) == len(rivals.RIVALS)
 
@@ -168,3 +175,80 @@ def test_a_run_twice_and_a_folder_without_runs_are_refused(tmp_path: Path) -> No
     for changes, message in (({"runs": "demo,demo"}, "names a run twice"), ({"data": {"folder": "x"}}, "give runs=")):
         with pytest.raises(UserError, match=message):
             lab.compare(lab.CompareRecipe.model_validate({"run": str(tmp_path / "lab")} | changes), lambda _: None)
+
+
+def test_the_bottleneck_leaves_out_what_is_too_long_for_people_or_for_a_model() -> None:
+    """Sentences of 20 words: 6 joined are above 100 words; 5 are more than the short-sighted model reads."""
+
+    class Echo:
+        target, max_len = "normal", 81
+
+        def read(self, line: str) -> list[int]:
+            return [0] * min(len(line.split()), self.max_len)
+
+        def __call__(self, lines: list[str], beam: int) -> list[str]:
+            assert beam == 1
+            return lines
+
+    class FarSighted(Echo):
+        max_len = 1000
+
+        def __call__(self, lines: list[str], beam: int) -> list[str]:
+            return ["" for _ in lines]
+
+    def rival(name: str, translator: Echo) -> Rival:
+        return Rival(name, Path(), cast("Translator", translator))
+
+    lines = [" ".join(f"w{n}" for n in range(20 * k, 20 * k + 20)) for k in range(12)]
+    models = {"echo": [rival("echo", Echo())], "silent": [rival("silent", FarSighted())]}
+    setting = Setting(quick=True, seeds=[1], folder=Path(), say=lambda _: None)
+    found = bottleneck.fall(Contest("a corpus", models, lines, lines), 12, setting)
+    assert found.words == [20, 40, 60, 80]
+    assert found.dropped == 12 // 5, "and nothing longer is tried"
+    assert found.bleu == {"echo": [[pytest.approx(100)] * 4], "silent": [[0.0] * 4]}
+    del models["echo"]
+    assert bottleneck.fall(Contest("a corpus", models, lines, lines), 12, setting).words == [20, 40, 60, 80, 100]
+
+
+def scored(p_values: list[float], difference: float = 5.0) -> Scored:
+    """A Transformer of 30 and 34 BLEU, and a Luong of 25 and 27, each training compared with that of its seed."""
+
+    def evaluation(bleu: float) -> Any:
+        return SimpleNamespace(score=SimpleNamespace(bleu=bleu))
+
+    against = [Comparison("BLEU", 32.0, 27.0, difference, (1.0, 9.0), p, 1000) for p in p_values]
+    scores = {"Luong": [evaluation(25), evaluation(27)], "Transformer": [evaluation(30), evaluation(34)]}
+    return Scored(Contest("a corpus", {}, [], []), "Transformer", scores, {"Luong": against})
+
+
+def test_quality_names_its_order_and_the_least_sure_training() -> None:
+    assert scored([0.001, 0.04]).p_value("Luong") == 0.04
+    assert scored([0.001, 0.04]).p_value("Transformer") is None
+    assert scored([0.001, 0.04]).sentence() == (
+        "a corpus, by BLEU: Transformer 32.0 > Luong 26.0; Transformer is above Luong with p < 0.05."
+    )
+    assert scored([0.001, 0.06]).sentence().endswith("Transformer is above none with p < 0.05.")
+    assert scored([0.001, 0.04], difference=-5.0).sentence().endswith("is above none with p < 0.05.")
+
+
+def test_quality_says_of_each_corpus_with_whom_it_compares() -> None:
+    assert "On a corpus p is by paired bootstrap" in scored([0.5]).how()
+    assert "against Transformer's training from the same seed, the largest of them." in scored([0.5]).how()
+    one = Scored(Contest("given", {}, [], []), "big", {"big": [cast("Any", None)]}, {})
+    assert one.how() == "On given p is by paired bootstrap of 1,000 samples against big."
+
+
+def test_given_runs_are_told_to_be_unmatched_with_their_sizes_and_steps() -> None:
+    demo = Rival("demo", run_path("demo"), Translator.load("demo"))
+    table = Contest("given", {"demo": [demo]}, [], [], matched=False).table()
+    assert "not matched" in table.caption
+    # 2,400 steps of at most 1,024 tokens, as its config.json tells
+    assert list(table.rows) == [("demo", demo.parameters, 1, 2400, 2400 * 1024)]
+    assert "not matched" not in Contest("here", {"demo": [demo]}, [], []).table().caption
+
+
+def test_gates_need_one_rival_and_none_where_a_run_has_gates(monkeypatch: pytest.MonkeyPatch) -> None:
+    setting = Setting(quick=True, seeds=[3, 4], folder=Path(), runs={"demo": run_path("demo")})
+    assert gates.rivals(setting) == [("Luong", 3)], "the demo is a Transformer"
+    monkeypatch.setattr(gates, "translator_config", lambda _: {"model": {"architecture": "seq2seq", "cell": "lstm"}})
+    assert gates.rivals(setting) == []

@@ -20,7 +20,11 @@ LEARNERS: dict[str, tuple[dict[str, Any], int, float]] = {
     "cho": ({"architecture": "seq2seq", "cell": "gru", "decoder": "context"}, 150, 1.5e-2),
     "bahdanau": ({"architecture": "seq2seq", "cell": "gru", "decoder": "bahdanau", "score": "additive"}, 140, 1.5e-2),
     "luong": ({"architecture": "seq2seq", "cell": "lstm", "decoder": "luong"}, 160, 1.5e-2),
+    "luong-dot": ({"architecture": "seq2seq", "cell": "lstm", "decoder": "luong", "score": "dot"}, 150, 1.5e-2),
+    "luong-concat": ({"architecture": "seq2seq", "cell": "lstm", "decoder": "luong", "score": "concat"}, 140, 1.5e-2),
+    "tanh": ({"architecture": "seq2seq", "cell": "tanh", "decoder": "bahdanau", "score": "additive"}, 160, 1e-2),
     "convs2s": ({"architecture": "convs2s", "depth": 2}, 150, 8e-3),
+    "bytenet": ({"architecture": "convs2s", "depth": 2, "gate": "relu", "dilation": 2}, 150, 8e-3),
 }
 
 

@@ -72,6 +72,32 @@ def test_a_recipe_trains_a_model_that_translates_and_goes_on(family: str, data: 
     assert any(not torch.equal(after[name], before[name]) for name in before)
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_training_killed_on_its_way_gives_the_same_losses_and_weights(
+    family: str, data: Path, tmp_path: Path
+) -> None:
+    """Law: exact resume, for every family, its dropout included."""
+    found = []
+    for name in ("whole", "killed"):
+        values = values_of(data, tmp_path / name, **FAMILIES[family][0], dropout=0.2)
+        values["training"] |= {"steps": 6, "validate_every": 6, "save_every": 2, "keep": 3}
+        recipe = parse(TranslateRecipe, values, "the test's recipe")
+        train_translator(recipe, say=lambda _: None)
+        run = Run.open(tmp_path / name)
+        if name == "killed":  # as if the process had died before step 4 was saved: what came after step 2 is gone
+            (run.path / "state" / "latest").write_text("step-2", encoding="ascii")
+            for step in (4, 6):
+                shutil.rmtree(run.path / "state" / f"step-{step}")
+            train_translator(recipe, resume=True, say=lambda _: None)
+        lines = [json.loads(line) for line in (run.path / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+        losses = [(line["step"], line.get("loss"), line.get("val_loss")) for line in lines]
+        found.append((losses, Run.open(run.path).weights()))
+    (losses, weights), (again, same) = found
+    assert [step for step, loss, _ in losses if loss is not None] == [1, 2, 3, 4, 5, 6]
+    assert again == losses
+    assert all(torch.equal(same[name], weight) for name, weight in weights.items())
+
+
 @pytest.mark.parametrize("family", ["seq2seq", "convs2s"])
 def test_attention_can_be_looked_at(family: str, data: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"

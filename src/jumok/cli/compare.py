@@ -32,13 +32,17 @@ def compare(
     parsed = parse(CompareRecipe, values, f"{recipe} with {' '.join(changes)}" if changes else str(recipe))
     before = signal.signal(signal.SIGTERM, _stop)
     try:
-        page = work(parsed, say)
+        done = work(parsed, say)
     except KeyboardInterrupt:
         say(f"stopped; what is finished stays in {parsed.run}; the same command goes on from there")
         raise typer.Exit(130) from None
     finally:
         signal.signal(signal.SIGTERM, before)
-    say(f"the report is {page}")
+    say(f"the report is {done.page}")
+    for title, why in done.failed.items():
+        say(f"failed: {title}: {why}")
+    if done.failed:
+        raise typer.Exit(1)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

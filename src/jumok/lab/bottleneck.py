@@ -85,4 +85,5 @@ def run(setting: Setting) -> Finding:
                 f"generated corpus: {trainings(setting, both[-1].models)}.",
             )
         },
+        tables=[contest.table() for contest in both],
     )

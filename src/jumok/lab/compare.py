@@ -39,7 +39,7 @@ from jumok.lab import (
 from jumok.lab.figures import canvas
 from jumok.lab.finding import Finding, Setting
 from jumok.lab.report import Section, report
-from jumok.lab.rivals import RIVALS, lessons, rival_seeds, trained_rival
+from jumok.lab.rivals import every_rival, lessons, trained_rival
 from jumok.lab.sentences import own_sentences
 from jumok.tasks.runs import run_path, translator_config
 from jumok.training.run import Run
@@ -52,11 +52,11 @@ Name = Literal[
 
 @dataclass(frozen=True)
 class Experiment:
-    """One experiment: `rivals` are trained before it starts; it runs `alone` if it measures time."""
+    """One experiment: `rivals`, by name and seed, are trained before it; it runs `alone` if it measures time."""
 
     title: str
     run: Callable[[Setting], Finding]
-    rivals: bool = False
+    rivals: Callable[[Setting], Sequence[tuple[str, int]]] | None = None
     alone: bool = False
 
 
@@ -65,13 +65,13 @@ EXPERIMENTS: dict[Name, Experiment] = {
     "memory": Experiment(memory.TITLE, memory.run),
     "gradients": Experiment(gradients.TITLE, gradients.run),
     "saturation": Experiment(saturation.TITLE, saturation.run),
-    "gates": Experiment(gates.TITLE, gates.run, rivals=True),
+    "gates": Experiment(gates.TITLE, gates.run, rivals=gates.rivals),
     "recency": Experiment(recency.TITLE, recency.run),
-    "bottleneck": Experiment(bottleneck.TITLE, bottleneck.run, rivals=True),
+    "bottleneck": Experiment(bottleneck.TITLE, bottleneck.run, rivals=every_rival),
     "price": Experiment(price.TITLE, price.run, alone=True),
     "needs": Experiment(needs.TITLE, needs.run),
-    "quality": Experiment(quality.TITLE, quality.run, rivals=True),
-    "looking": Experiment(looking.TITLE, looking.run, rivals=True),
+    "quality": Experiment(quality.TITLE, quality.run, rivals=every_rival),
+    "looking": Experiment(looking.TITLE, looking.run, rivals=every_rival),
     "context": Experiment(context.TITLE, context.run),
 }
 
@@ -98,11 +98,20 @@ class CompareRecipe(Config):
     quick: bool = Field(False, description="small versions of all, with the same shapes")
 
 
-def compare(recipe: CompareRecipe, say: Callable[[str], None] = print) -> Path:
-    """Run the experiments of `recipe` and write the report; returns its path.
+@dataclass(frozen=True)
+class Compared:
+    """Where the report is, and by title why an experiment has failed."""
+
+    page: Path
+    failed: Mapping[str, str]
+
+
+def compare(recipe: CompareRecipe, say: Callable[[str], None] = print) -> Compared:
+    """Run the experiments of `recipe` and write the report.
 
     What is finished is on disk after each experiment; started again, finished ones are not repeated. An experiment
-    that fails is named in the report, and the others go on. Raises `UserError` for a run or test file that is missing.
+    that fails is named in the report and in what is returned, and the others go on. Raises `UserError` for a run or
+    test file that is missing.
     """
     folder = Path(recipe.run)
     canvas()  # without matplotlib nothing can be drawn: now, not after the first hour
@@ -130,7 +139,7 @@ def compare(recipe: CompareRecipe, say: Callable[[str], None] = print) -> Path:
             told = f"failed, {outcome}" if isinstance(outcome, str) else outcome["shows"]
             say(f"{EXPERIMENTS[name].title}: {told}")
     _write(folder, results, recipe)
-    return folder / "report.html"
+    return Compared(folder / "report.html", {EXPERIMENTS[name].title: why for name, why in results["failed"].items()})
 
 
 def side_by_side(
@@ -143,15 +152,16 @@ def side_by_side(
     cores = torch.get_num_threads()
     quiet = replace(setting, say=_say)
     tasks = [name for name in names if not EXPERIMENTS[name].alone]
-    with _workers(min(cores, len(tasks) + len(RIVALS))) as pool:
-        ready = []
-        if any(EXPERIMENTS[name].rivals for name in tasks):
+    needed = {name: rivals(setting) for name in tasks if (rivals := EXPERIMENTS[name].rivals) is not None}
+    trained = list(dict.fromkeys(each for some in needed.values() for each in some))
+    with _workers(max(1, min(cores, len(tasks) + len(trained)))) as pool:
+        if trained:
             lessons(setting.folder)  # written once, before several ask for it
-            ready = [pool.submit(_train, quiet, name, seed) for seed in rival_seeds(setting) for name in RIVALS]
-        first = [name for name in tasks if not EXPERIMENTS[name].rivals]
+        ready = [pool.submit(_train, quiet, *each) for each in trained]
+        first = [name for name in tasks if name not in needed]
         running = {pool.submit(_measure, EXPERIMENTS[name].run, quiet, figures, 1): name for name in first}
         wait(ready)  # what went wrong there is told by the experiments that need it
-        later = [name for name in tasks if EXPERIMENTS[name].rivals]
+        later = [name for name in tasks if name in needed]
         running |= {pool.submit(_measure, EXPERIMENTS[name].run, quiet, figures, 1): name for name in later}
         for done in as_completed(running):
             yield running[done], done.result()

@@ -3,7 +3,7 @@
 import math
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -14,9 +14,9 @@ from torch import Tensor
 from jumok.lab.drill import Drills
 from jumok.lab.figures import canvas, curves, drawable, fonts
 from jumok.lab.finding import Drawing, Finding, Setting
-from jumok.lab.readers import LABELS, Kind, Reader, matched
+from jumok.lab.readers import LABELS, ConvolutionBody, Kind, Reader, matched
 from jumok.lab.saturation import probe
-from jumok.lab.sentences import CORPORA, Example
+from jumok.lab.sentences import CORPORA, Example, Sort
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,7 +29,15 @@ GROUPS = 4  # distances of one's own sentences are put together into so many
 
 
 class Corpus(ABC):
-    """One kind of sentence as tokens, padded in front with a word that says nothing."""
+    """One kind of sentence as tokens, padded in front with a word that says nothing.
+
+    ``apart`` says what its distances are; ``last`` what stands last, where the answer is asked for; ``probed`` which
+    sentences each probe is of.
+    """
+
+    apart: str
+    last: str
+    probed: Sequence[str]
 
     def __init__(self, examples: Sequence[Example], distances: Sequence[int]) -> None:
         self.distances = distances
@@ -57,9 +65,11 @@ class Corpus(ABC):
 class Generated(Corpus):
     """Sentences made as they are asked for."""
 
-    def __init__(self, make: Callable[[int, random.Random], Example], distances: Sequence[int]) -> None:
-        self.make = make
-        super().__init__([make(distance, random.Random(n)) for n in range(400) for distance in distances], distances)
+    def __init__(self, sort: Sort, distances: Sequence[int], fitted: int = 1000) -> None:
+        self.make, self.apart, self.last, self.fitted = sort.make, sort.apart, sort.last, fitted
+        self.probed = [str(distance) for distance in distances]
+        examples = [self.make(distance, random.Random(n)) for n in range(400) for distance in distances]
+        super().__init__(examples, distances)
 
     def draw(self, batch: int, seed: int) -> tuple[Tensor, Tensor]:
         generator = random.Random(seed)
@@ -71,11 +81,15 @@ class Generated(Corpus):
 
     def for_probes(self, seed: int) -> Iterator[tuple[Tensor, Tensor, int]]:
         for distance in self.distances:
-            yield *self.held_out(distance, seed + 1, 1500), 1000
+            yield *self.held_out(distance, seed + 1, self.fitted * 3 // 2), self.fitted
 
 
 class Given(Corpus):
     """A person's sentences: four fifths to learn from, a fifth for scoring, in groups of like distance."""
+
+    apart = "words from the cue to the word (median of a group)"
+    last = "the later of the two alone"
+    probed = ("all",)
 
     def __init__(self, examples: Sequence[Example]) -> None:
         mixed = random.Random(0).sample(list(examples), len(examples))
@@ -103,11 +117,13 @@ def run(setting: Setting) -> Finding:
     """Small models of one size trained on each corpus at all distances together, scored at each."""
     distances: list[int] = setting.pick([5, 8, 12, 20, 30, 40], [5, 10, 20])
     kinds: list[Kind] = setting.pick(["tanh", "lstm", "convolution", "transformer"], ["tanh", "lstm", "transformer"])
-    steps, batch = setting.pick((600, 64), (150, 32))
+    steps, batch = setting.pick((600, 64), (120, 32))
     scores: dict[str, dict[str, list[list[float]]]] = {}
     probes: dict[str, dict[str, list[list[list[float]]]]] = {}  # a row a seed, of rows a distance, of each layer
     drills = Drills()
-    corpora: dict[str, Corpus] = {title: Generated(make, distances) for title, make in CORPORA.items()}
+    corpora: dict[str, Corpus] = {
+        title: Generated(sort, distances, setting.pick(1000, 400)) for title, sort in CORPORA.items()
+    }
     if setting.sentences:
         corpora["your sentences"] = Given(setting.sentences)
     for title, corpus in corpora.items():
@@ -116,7 +132,7 @@ def run(setting: Setting) -> Finding:
             setting.say(f"word in context: {title}, {LABELS[kind]}")
             for seed in setting.seeds:
                 torch.manual_seed(seed)
-                depth = 5 if kind == "convolution" else DEPTH
+                depth = ConvolutionBody.depth_to_see(corpus.length) if kind == "convolution" else DEPTH
                 model = matched(kind, len(corpus.words), len(corpus.meanings), BUDGET, depth=depth)
 
                 def draw(generator: torch.Generator, corpus: Corpus = corpus) -> tuple[Tensor, Tensor]:
@@ -129,32 +145,37 @@ def run(setting: Setting) -> Finding:
     for column, (title, corpus) in enumerate(corpora.items()):
         curves(axes[0][column], corpus.distances, scores[title])
         axes[0][column].set_title(_written(title), fontfamily=fonts())
-        axes[0][column].set(xlabel="words from the cue to the word", ylim=(0, 104))
+        axes[0][column].set(xlabel=corpus.apart, ylim=(0, 104))
         farthest = {name: [rows[-1] for rows in each] for name, each in probes[title].items()}
         deepest = max(len(rows[0]) for rows in farthest.values())
         # models of other depths end where they end
         padded = {name: [row + [math.nan] * (deepest - len(row)) for row in rows] for name, rows in farthest.items()}
         curves(axes[1][column], list(range(deepest)), padded)
-        axes[1][column].set(xlabel=f"layers read (0: the word alone), {corpus.distances[-1]} words away", ylim=(0, 104))
+        away = corpus.probed[-1]
+        which = "at all distances" if away == "all" else f"{away} words away"
+        axes[1][column].set_xlabel(f"layers read (0: {corpus.last}), {which}", fontsize=8)
     axes[0][0].set_ylabel("understood (%)")
     axes[1][0].set_ylabel("read by a linear probe (%)")
     axes[0][-1].legend()
-    layers = _layers({title: corpora[title].distances for title in corpora}, probes)
+    layers = _layers(corpora, probes)
 
     def far(title: str) -> str:
         means = {name: sum(row[-1] for row in rows) / len(rows) for name, rows in scores[title].items()}
         away = corpora[title].distances[-1]
         return f"{title}, {away} words away: " + ", ".join(f"{name} {value:.0f} %" for name, value in means.items())
 
-    own = " Your sentences: four fifths learnt from, scored on the rest." if setting.sentences else ""
+    own = (
+        " Your sentences: read to the later of the word and its cue, four fifths learnt from, scored on the rest; too "
+        "few of each distance for a probe of its own: one for all together."
+    )
     return Finding(
         shows="Understood with the cue far away: " + "; ".join(far(title) for title in corpora) + ".",
         how=f"Generated sentences with known answers; at most {steps} steps of {batch} at all distances (fewer "
-        f"once the loss is below 0.01), "
-        f"models matched in "
-        f"parameters (about {BUDGET:,}), {len(setting.seeds)} seeds (band: lowest to highest). Below: a linear probe "
-        "of the answer on the state at the last word, layer by layer: first with the cue farthest away, then (mean of "
-        f"the seeds) at every distance.{own} {drills}",
+        f"once the loss is below 0.01), models matched in parameters (about {BUDGET:,}), {len(setting.seeds)} seeds "
+        "(band: lowest to highest). Below: a linear probe of the answer on the state at the last word (the ambiguous "
+        "one; of the pronoun's sentences the one that decides whom it names), layer by layer: first with the cue "
+        "farthest away, then (mean of the seeds) at every distance. Layer 0 is that word's embedding alone; "
+        f"convolutions are deep enough to see the whole sentence.{own if setting.sentences else ''} {drills}",
         data={
             "distances": {title: list(corpus.distances) for title, corpus in corpora.items()},
             "accuracy": scores,
@@ -163,22 +184,23 @@ def run(setting: Setting) -> Finding:
         drawings={
             "context": Drawing(
                 figure,
-                "Right answers with the cue d words away, and what a linear probe reads in each layer when it is "
-                f"{distances[-1]} away; {setting.spread}.",
+                "Right answers with the cue d words away (of a pronoun: the farther of the two nouns), and what a "
+                f"linear probe reads at the last word in each layer when it is {distances[-1]} away"
+                f"{', of your sentences at all distances' if setting.sentences else ''}; {setting.spread}.",
             ),
             "context_layers": Drawing(
                 layers,
-                "What a linear probe reads at the last word in each layer, with the cue d words away; mean of "
+                "What a linear probe reads at the last word in each layer, with the cue d words away"
+                f"{' (your sentences: all distances in one probe)' if setting.sentences else ''}; mean of "
                 f"{len(setting.seeds)} seeds.",
             ),
         },
+        tables=[drills.table("of one corpus matched in parameters, trained on the same sentences")],
     )
 
 
-def _layers(
-    distances: Mapping[str, Sequence[int]], probes: Mapping[str, Mapping[str, list[list[list[float]]]]]
-) -> "Figure":
-    """What a probe reads in each layer at each distance: a panel a corpus and model."""
+def _layers(corpora: Mapping[str, Corpus], probes: Mapping[str, Mapping[str, list[list[list[float]]]]]) -> "Figure":
+    """What a probe reads in each layer at each distance, or at all together: a panel a corpus and model."""
     models = list(next(iter(probes.values())))
     figure, axes = canvas(
         len(probes), len(models), width=2.9 * len(models) + 1, height=2.3 * len(probes), squeeze=False
@@ -188,12 +210,12 @@ def _layers(
             mean = np.mean(by_model[name], 0).T  # (layers, distances)
             image = axis.imshow(mean, origin="lower", aspect="auto", cmap="viridis", vmin=0, vmax=100)
             axis.grid(visible=False)
-            axis.set_xticks(range(mean.shape[1]), [str(d) for d in distances[title][-mean.shape[1] :]], fontsize=7)
+            axis.set_xticks(range(mean.shape[1]), corpora[title].probed, fontsize=7)
             axis.set_yticks(range(mean.shape[0]), [str(layer) for layer in range(mean.shape[0])], fontsize=7)
             axis.set_title(f"{_written(title)}, {name}", fontsize=8, fontfamily=fonts())
         row[0].set_ylabel("layer")
-    for axis in axes[-1]:
-        axis.set_xlabel("words away")
+        for axis in row:
+            axis.set_xlabel("words away", fontsize=8)
     figure.colorbar(image, ax=axes, label="read by a linear probe (%)", shrink=0.6)
     return figure
 

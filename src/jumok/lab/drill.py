@@ -1,12 +1,15 @@
 """Training a small model on drawn examples."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from jumok.lab.finding import Table
+from jumok.lab.readers import parameters
 
 Draw = Callable[[torch.Generator], tuple[Tensor, Tensor]]
 """A fresh batch: inputs and labels."""
@@ -14,10 +17,11 @@ Draw = Callable[[torch.Generator], tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True)
 class Drilled:
-    """How a training went: its last loss in nats, and whether it diverged (a loss that is no number any more)."""
+    """How a training went: its last loss in nats, the inputs it saw, and whether it diverged (a loss that is none)."""
 
     loss: float
     steps: int
+    tokens: int
     diverged: bool
 
 
@@ -42,14 +46,15 @@ def drill(
         optimizer, lambda step: min((step + 1) / warmup, 0.5 * (1 + math.cos(math.pi * step / steps)))
     )
     model.train()
-    recent = float("inf")
+    recent, tokens = float("inf"), 0
     for step in range(1, steps + 1):
         inputs, labels = draw(generator)
+        tokens += inputs.numel()
         loss = F.cross_entropy(model(inputs), labels)
         value = float(loss.detach())
         if not torch.isfinite(loss):
             model.eval()
-            return Drilled(value, step, diverged=True)
+            return Drilled(value, step, tokens, diverged=True)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), clip)
@@ -59,23 +64,47 @@ def drill(
         if recent < enough:
             break
     model.eval()
-    return Drilled(recent, step, diverged=False)
+    return Drilled(recent, step, tokens, diverged=False)
 
 
 class Drills:
-    """Trains with `drill` and remembers which models diverged, for a figure's account of itself."""
+    """Trains with `drill` and remembers what each model cost and which diverged, for a figure's account of itself."""
 
     def __init__(self) -> None:
         self.diverged: list[str] = []
+        self.sizes: dict[str, int] = {}
+        self.drilled: dict[str, list[Drilled]] = {}
 
     def __call__(self, name: str, model: nn.Module, draw: Draw, *, steps: int, seed: int, **options: float) -> Drilled:
         drilled = drill(model, draw, steps=steps, seed=seed, **options)
         if drilled.diverged:
             self.diverged.append(f"{name}, seed {seed}")
+        self.sizes[name] = parameters(model)
+        self.drilled.setdefault(name, []).append(drilled)
         return drilled
+
+    def table(self, caption: str) -> Table:
+        """Parameters of each model, and the steps and tokens that its trainings took, the fewest and the most."""
+        rows = [
+            (
+                name,
+                self.sizes[name],
+                len(each),
+                sum(one.diverged for one in each),
+                _range([one.steps for one in each]),
+                _range([one.tokens for one in each]),
+            )
+            for name, each in self.drilled.items()
+        ]
+        return Table(["model", "parameters", "trainings", "diverged", "steps", "training tokens"], rows, caption)
 
     def __str__(self) -> str:
         return f"Trainings that diverged: {'; '.join(self.diverged) or 'none'}."
+
+
+def _range(values: Sequence[int]) -> str:
+    low, high = min(values), max(values)
+    return f"{low:,}" if low == high else f"{low:,} - {high:,}"
 
 
 @torch.inference_mode()

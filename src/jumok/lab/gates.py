@@ -14,7 +14,7 @@ from jumok.lab.figures import PALETTE, canvas, curves, drawable, fonts
 from jumok.lab.finding import Drawing, Finding, Setting
 from jumok.lab.memory import BUDGET, CUES, VOCAB
 from jumok.lab.readers import Reader, RecurrentBody, matched
-from jumok.lab.rivals import RIVALS, SENTENCE, rival_seeds, trained_rival
+from jumok.lab.rivals import RIVALS, SENTENCE, Rival, rival_seeds, short_sentence, trained_rival
 from jumok.nn.recurrent import RecurrentLayer, lstm_gates
 from jumok.nn.recurrent_text import RecurrentEncoder
 from jumok.tasks.runs import translator_config
@@ -80,7 +80,8 @@ def run(setting: Setting) -> Finding:
     axis.set(xlabel="step", ylabel="gate (0 shut, 1 open)", ylim=(0, 1))
     axis.legend()
     path, sentence = _translator(setting)
-    pieces, over, drawn = _over_sentence(Translator.load(path, device="cpu"), sentence)
+    reader = Rival(path.name, path, Translator.load(path, device="cpu"))
+    pieces, over, drawn = _over_sentence(reader.translator, sentence)
     over_seeds = {name: np.mean(rows, 0) for name, rows in found.items()}
     at_cue = {name: row[place] for name, row in over_seeds.items()}
     later = {name: row[place + 1 :].mean() for name, row in over_seeds.items()}
@@ -92,7 +93,8 @@ def run(setting: Setting) -> Finding:
         how=f"LSTM of about {BUDGET} parameters trained to name the cue at step {place} of {length}; mean over its "
         f"units and 256 new sequences, {len(setting.seeds)} seeds (band: lowest to highest). "
         "Sentence: the first layer of the encoder of "
-        f"{path}, mean over its units, band: spread over them; in the order in which it reads. "
+        f"{path} ({reader.parameters:,} parameters, {reader.steps:,} steps), mean over its units, band: spread over "
+        "them; in the order in which it reads. "
         f"{drills}",
         data={
             "gates": found,
@@ -111,6 +113,7 @@ def run(setting: Setting) -> Finding:
                 "spread over its units.",
             ),
         },
+        tables=[drills.table("the model of the long recall")],
     )
 
 
@@ -120,14 +123,31 @@ def _gates(model: Reader, tokens: Tensor) -> Tensor:
     return gates_of(model.body.stack.each()[0], model.tokens(tokens))
 
 
-def _translator(setting: Setting) -> tuple[Path, str]:
-    """A run whose encoder is an LSTM, and a sentence for it: of the given runs if one is, or of the rivals."""
+def rivals(setting: Setting) -> list[tuple[str, int]]:
+    """The one whose gates are shown over a sentence, unless a given run has such gates."""
+    return [] if _given(setting) is not None else [(_lstms()[0], rival_seeds(setting)[0])]
+
+
+def _lstms() -> list[str]:
+    """The rivals that are LSTMs, the latest in the story first."""
+    return [name for name, model in reversed(RIVALS.items()) if model.get("cell") == "lstm"]
+
+
+def _given(setting: Setting) -> Path | None:
+    """The first of the given runs whose encoder is an LSTM."""
     for path in setting.runs.values():
         model = translator_config(Run.open(path))["model"]
         if model.get("architecture") == "seq2seq" and model["cell"] == "lstm":
-            return path, next((line for line in setting.test[0] if 8 <= len(line.split()) <= 12), setting.test[0][0])
-    lstms = [name for name, model in RIVALS.items() if model.get("cell") == "lstm"]
-    for name in reversed(lstms):
+            return path
+    return None
+
+
+def _translator(setting: Setting) -> tuple[Path, str]:
+    """A run whose encoder is an LSTM, and a sentence for it: of the given runs if one is, or of the rivals."""
+    given, lstms = _given(setting), _lstms()
+    if given is not None:
+        return given, short_sentence(setting)[0]
+    for name in lstms:
         trained = trained_rival(setting, name, rival_seeds(setting)[0])
         if trained is not None:
             return trained, SENTENCE

@@ -1,5 +1,6 @@
 """2. Vanishing gradients: how much of the loss reaches the token t steps ago, and does it ask what stood there?"""
 
+import math
 from typing import Any
 
 import torch
@@ -41,22 +42,29 @@ def input_gradients(model: Reader, tokens: Int[Tensor, "B N"], labels: Int[Tenso
     return norms
 
 
-def by_distance(norms: Float[Tensor, "B N"]) -> list[float]:
-    """The mean over examples, at distance 0 (the last token), 1, 2, ..."""
-    return [float(value) for value in norms.mean(0).flip(0)]
+def shares(norms: Float[Tensor, "B N"]) -> Float[Tensor, "B N"]:
+    """``s_bt = |d loss_b / d x_bt| / sum_u |d loss_b / d x_bu|``: each example counts the same, however large its loss.
+
+    NaN for an example that no gradient reaches at all.
+    """
+    return norms / norms.sum(1, keepdim=True)
 
 
-def cue_against_noise(norms: Float[Tensor, "B N"], places: Int[Tensor, " B"]) -> tuple[list[float], list[float]]:
+def by_distance(values: Float[Tensor, "B N"]) -> list[float]:
+    """The mean over examples (those with a share), at distance 0 (the last token), 1, 2, ..."""
+    return [float(value) for value in values.nanmean(0).flip(0)]
+
+
+def cue_against_noise(values: Float[Tensor, "B N"], places: Int[Tensor, " B"]) -> tuple[list[float], list[float]]:
     """At each distance, the mean over the examples whose cue stands there, and over those where noise does.
 
     NaN where no example has its cue.
     """
-    is_cue = torch.zeros_like(norms, dtype=torch.bool)
+    is_cue = torch.zeros_like(values, dtype=torch.bool)
     is_cue[torch.arange(len(places)), places] = True
 
     def mean(chosen: Tensor) -> list[float]:
-        total = torch.where(chosen, norms, 0.0).sum(0) / chosen.sum(0)
-        return [float(value) for value in total.flip(0)]
+        return [float(value) for value in torch.where(chosen, values, math.nan).nanmean(0).flip(0)]
 
     return mean(is_cue), mean(~is_cue)
 
@@ -83,11 +91,11 @@ def run(setting: Setting) -> Finding:
             torch.manual_seed(seed)
             model = matched(kind, VOCAB, CUES, BUDGET)
             tokens, labels = draw_cue(length, 16 * length, torch.Generator().manual_seed(2**32 + seed))
-            fresh.setdefault(name, []).append(by_distance(input_gradients(model, tokens, labels)))
+            fresh.setdefault(name, []).append(by_distance(shares(input_gradients(model, tokens, labels))))
             drills(name, model, draw, steps=steps, seed=seed)
-            norms = input_gradients(model, tokens, labels)
-            trained.setdefault(name, []).append(by_distance(norms))
-            at_cue, at_noise = cue_against_noise(norms, cue_places(tokens))
+            share = shares(input_gradients(model, tokens, labels))
+            trained.setdefault(name, []).append(by_distance(share))
+            at_cue, at_noise = cue_against_noise(share, cue_places(tokens))
             cue.setdefault(name, []).append(at_cue)
             noise.setdefault(name, []).append(at_noise)
             right.setdefault(name, []).append(accuracy(model, draw, seed=seed))
@@ -96,18 +104,19 @@ def run(setting: Setting) -> Finding:
     for axis, lines, title in zip(axes, (fresh, trained), ("before training", "after training"), strict=True):
         curves(axis, distances, lines)
         axis.set(yscale="log", xlabel="distance from the end (steps)", title=title)
-    axes[0].set_ylabel("|d loss / d input|")
+    axes[0].set_ylabel("share of |d loss / d input|")
     axes[1].legend()
     meaning, axes = canvas(1, len(kinds), width=3.4 * len(kinds), height=3.6, sharey=True)
     for axis, name in zip(axes, cue, strict=True):
         curves(axis, distances, {"the cue": cue[name], "noise": noise[name]})
         axis.set(yscale="log", xlabel="distance (steps)", title=name)
-    axes[0].set_ylabel("|d loss / d input|")
+    axes[0].set_ylabel("share of |d loss / d input|")
     axes[-1].legend()
     data: dict[str, Any] = {"distances": distances, "before": fresh, "after": trained, "cue": cue, "noise": noise}
     return Finding(
         shows=_sentence(fresh, cue, noise),
-        how=f"Norm of the gradient of one example's loss with regard to each embedded input, mean over "
+        how=f"Norm of the gradient of one example's loss with regard to each embedded input, as a share of the sum "
+        f"over the inputs of that example (so that one with a large loss counts no more than another), mean over "
         f"{16 * length} new examples of {length} tokens; the answer is the one cue among noise; {steps} steps of "
         f"{BATCH} examples, {len(setting.seeds)} seeds (band: lowest to highest), models matched in parameters. "
         f"After training right: {', '.join(f'{name} {sum(v) / len(v):.0f} %' for name, v in right.items())}. {drills}",
@@ -116,14 +125,15 @@ def run(setting: Setting) -> Finding:
             "gradients": Drawing(
                 figure,
                 "How much of an example's loss reaches the input t steps before the end, before and after training: "
-                f"norm of the gradient; {setting.spread}.",
+                f"the gradient's norm there over the sum of its norms in the same example; {setting.spread}.",
             ),
             "gradients_cue": Drawing(
                 meaning,
-                "Position or meaning? After training, the gradient to a cue and to noise that stands as far away; "
-                f"{setting.spread}.",
+                "Position or meaning? After training, the gradient to a cue and to noise that stands as far away, each "
+                f"as a share of its own example's; {setting.spread}.",
             ),
         },
+        tables=[drills.table("matched in parameters, trained on the same examples")],
     )
 
 

@@ -1,6 +1,7 @@
 """10. Where they look: one sentence's alignment by each model, and the alignment error rate against gold links."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING
@@ -8,11 +9,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jumok.data.text import read_lines
-from jumok.errors import UserError
+from jumok.errors import Diverged, UserError
 from jumok.insight.maps import Map, Span, alignment_error_rate, average, best_match, gold_pairs
 from jumok.lab.figures import canvas, drawable, fonts
 from jumok.lab.finding import Drawing, Finding, Setting, Table
-from jumok.lab.rivals import NORMAL_FORM, SENTENCE, Rival, corpus, generated_rivals, trainings
+from jumok.lab.rivals import (
+    GENERATED,
+    GIVEN,
+    NORMAL_FORM,
+    SENTENCE,
+    Contest,
+    Rival,
+    Rivals,
+    corpus,
+    generated_rivals,
+    given_runs,
+    short_sentence,
+    trainings,
+)
 from jumok.tasks.translate_predict import Translator
 
 if TYPE_CHECKING:
@@ -71,9 +85,17 @@ def error_rates(translator: Translator, examples: list[Gold]) -> dict[str, float
     return {name: alignment_error_rate(pairs, sure, possible) for name, pairs in found.items()}
 
 
+def lookers(models: Rivals) -> Rivals:
+    """Those of the models that look at all."""
+    return {name: trained for name, trained in models.items() if has_attention(trained[0].translator)}
+
+
 def run(setting: Setting) -> Finding:
-    """The rivals of the generated corpus, whose links are known."""
-    models = {name: them for name, them in generated_rivals(setting).items() if has_attention(them[0].translator)}
+    """The rivals of the generated corpus, whose links are known; and the given runs on a sentence of their own."""
+    everyone = generated_rivals(setting)
+    models, given = lookers(everyone), lookers(given_runs(setting))
+    if not models:
+        raise Diverged("every training of a rival with attention diverged; there is nothing to look at")
     lines = read_lines(corpus(setting.folder) / "test.links.jsonl", "none").lines
     examples = [gold(line) for line in lines[: setting.pick(200, 60)]]
     half = len(examples) // 2
@@ -88,23 +110,28 @@ def run(setting: Setting) -> Finding:
             rates.setdefault(name, []).append(error_rates(rival.translator, examples[half:])[layer])
     figure, axes = canvas(1, len(models), width=4.6 * len(models), height=4.6, squeeze=False)
     for axis, (name, trained) in zip(axes[0], models.items(), strict=True):
-        _draw(axis, trained[0], layers[name][0])
+        _draw(axis, trained[0], SENTENCE, NORMAL_FORM, [layers[name][0]])
+    drawings = {
+        "where_they_look": Drawing(
+            figure,
+            f"Attention to “{SENTENCE}” (across) while its normal form is written (down), in each model's best "
+            "layer: mean of its heads, the first training.",
+        )
+    }
+    tables = [Contest(GENERATED, models, (), ()).table()]
+    if given:
+        drawings["where_the_runs_look"] = _pictured(given, *short_sentence(setting))
+        tables.append(Contest(GIVEN, given, (), (), matched=False).table())
     best = {name: fmean(values) for name, values in rates.items()}
     return Finding(
         shows="Alignment error rate: " + ", ".join(f"{name} {value:.1f} %" for name, value in best.items()) + ".",
         how=f"Models trained here on the generated corpus. Each linked piece of the output is aligned to the source "
         f"piece that its row looks at most (mean of a layer's heads); the layer is chosen on {half} test sentences and "
         f"scored on {len(examples) - half} others by AER (Och and Ney 2003; sure are links to one "
-        f"piece, possible those to several), 0 is perfect; {trainings(setting, models)}. "
-        f"Pictured: “{SENTENCE}”, the first training of each.",
+        f"piece, possible those to several), 0 is perfect; {trainings(setting, everyone)}. "
+        f"Pictured: “{SENTENCE}”, the first training of each.{_about_runs(setting, given)}",
         data={name: {"aer": rates[name], "layer": layers[name]} for name in models},
-        drawings={
-            "where_they_look": Drawing(
-                figure,
-                f"Attention to “{SENTENCE}” (across) while its normal form is written (down), in each model's best "
-                "layer: mean of its heads, the first training.",
-            )
-        },
+        drawings=drawings,
         tables=[
             Table(
                 ["model", "layer", "AER (%)", "lowest - highest"],
@@ -112,14 +139,34 @@ def run(setting: Setting) -> Finding:
                     (name, ", ".join(sorted(set(layers[name]))), round(best[name], 1), f"{min(v):.1f} - {max(v):.1f}")
                     for name, v in rates.items()
                 ],
-            )
+            ),
+            *tables,
         ],
     )
 
 
-def _draw(axis: "Axes", rival: Rival, layer: str) -> None:
-    view = rival.translator.attention(SENTENCE, NORMAL_FORM)
-    weights = average([view.maps[layer]])
+def _about_runs(setting: Setting, given: Rivals) -> str:
+    """What is pictured of the given runs, and who of them does not look."""
+    blind = [name for name in setting.runs if name not in given]
+    seen = " The given runs have no gold links: one sentence of theirs is pictured, none is scored." if given else ""
+    return f"{seen} Without attention, not pictured: {', '.join(blind)}." if blind else seen
+
+
+def _pictured(given: Rivals, source: str, reference: str) -> Drawing:
+    """The given runs side by side on one sentence, each writing the reference: the mean of layers and heads."""
+    figure, axes = canvas(1, len(given), width=4.6 * len(given), height=4.6, squeeze=False)
+    for axis, trained in zip(axes[0], given.values(), strict=True):
+        _draw(axis, trained[0], source, reference, list(cross_maps(trained[0].translator, source, reference)))
+    return Drawing(
+        figure,
+        f"Attention of the given runs to “{source}” (across), a sentence of their test set, while its reference "
+        f"“{reference}” is written (down): mean of layers and heads.",
+    )
+
+
+def _draw(axis: "Axes", rival: Rival, source: str, target: str, layers: Sequence[str]) -> None:
+    view = rival.translator.attention(source, target)
+    weights = average([view.maps[layer] for layer in layers])
     axis.imshow(weights, aspect="auto", cmap="magma", vmin=0, vmax=float(np.max(weights)))
     axis.grid(visible=False)
     across, down = ([drawable(piece.strip("▁")) for piece in pieces] for pieces in (view.source, view.target))

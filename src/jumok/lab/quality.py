@@ -1,6 +1,7 @@
 """9. Quality: every model's size, time and scores, and whether the difference is more than chance."""
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -28,12 +29,10 @@ def champion(models: Rivals) -> str:
 class Scored:
     """Models on one corpus, each training of them: what it scored, and how it compares with the best Transformer's."""
 
-    corpus: str
-    models: Rivals
+    contest: Contest
     best: str
-    scores: dict[str, list[Evaluation]]
-    against: dict[str, list[Comparison]]
-    diverged: list[str]
+    scores: Mapping[str, Sequence[Evaluation]]
+    against: Mapping[str, Sequence[Comparison]]
 
     def bleu(self, name: str) -> list[float]:
         return [each.score.bleu for each in self.scores[name]]
@@ -43,31 +42,41 @@ class Scored:
         return max((each.p_value for each in self.against[name]), default=None) if name in self.against else None
 
     def sentence(self) -> str:
-        order = sorted(self.models, key=lambda name: -fmean(self.bleu(name)))
+        order = sorted(self.scores, key=lambda name: -fmean(self.bleu(name)))
         beaten = [
             name
             for name, each in self.against.items()
             if each and all(one.difference > 0 and one.p_value < 0.05 for one in each)
         ]
         return (
-            f"{self.corpus}, by BLEU: "
+            f"{self.contest.corpus}, by BLEU: "
             + " > ".join(f"{name} {fmean(self.bleu(name)):.1f}" for name in order)
             + f"; {self.best} is above {', '.join(beaten) if beaten else 'none'} with p < 0.05."
         )
 
+    def how(self) -> str:
+        """What p is in this table."""
+        several = max(map(len, self.scores.values())) > 1
+        seeds = f"{self.best}'s training from the same seed, the largest of them" if several else self.best
+        return f"On {self.contest.corpus} p is by paired bootstrap of 1,000 samples against {seeds}."
+
     def table(self) -> Table:
         rows: list[tuple[Cell, ...]] = []
-        for name, trained in self.models.items():
+        for name, trained in self.contest.models.items():
             logs = [rival.training() for rival in trained]
             minutes, rate = (fmean(log[key] for log in logs) for key in ("minutes", "rate"))
-            about = (trained[0].parameters, _rounded(minutes, 1), _rounded(rate))
+            first = trained[0]
+            spent = (first.steps, first.steps * first.step_tokens, _rounded(minutes, 1), _rounded(rate))
             bleu, chrf, p = self.bleu(name), fmean(x.score.chrf for x in self.scores[name]), self.p_value(name)
             spread = f"{min(bleu):.2f} - {max(bleu):.2f}" if len(bleu) > 1 else None
             p = None if p is None else round(p, 4)
-            rows.append((name, *about, round(fmean(bleu), 2), spread, round(chrf, 2), p))
-        rows += [(name, None, None, None, "diverged", None, None, None) for name in self.diverged]
-        columns = ["model", "parameters", "minutes", "target tokens/s", "BLEU", "lowest - highest", "chrF", "p"]
-        return Table(columns, rows, self.corpus)
+            rows.append((name, first.parameters, *spent, round(fmean(bleu), 2), spread, round(chrf, 2), p))
+        rows += [(name, *[None] * 5, "diverged", None, None, None) for name in self.contest.missing]
+        columns = [
+            *("model", "parameters", "steps", "training tokens (at most)", "minutes", "target tokens/s"),
+            *("BLEU", "lowest - highest", "chrF", "p"),
+        ]
+        return Table(columns, rows, self.contest.about)
 
 
 def _rounded(value: float, digits: int | None = None) -> float | None:
@@ -93,7 +102,7 @@ def scored(contest: Contest) -> Scored:
         ]
 
     against = {name: compared(name) for name in models if name != best}
-    return Scored(contest.corpus, models, best, scores, against, list(contest.missing))
+    return Scored(contest, best, scores, against)
 
 
 def run(setting: Setting) -> Finding:
@@ -102,7 +111,7 @@ def run(setting: Setting) -> Finding:
     both = [scored(contest) for contest in contests(setting)]
     figure, axes = canvas(1, len(both), width=6.5 * len(both), squeeze=False)
     for axis, each in zip(axes[0], both, strict=True):
-        bars = {name: each.bleu(name) for name in each.models}
+        bars = {name: each.bleu(name) for name in each.scores}
         for place, values in enumerate(bars.values()):
             axis.barh(place, fmean(values), color=PALETTE[place % len(PALETTE)])
             axis.text(max(values), place, f"  {fmean(values):.1f}", va="center")
@@ -110,16 +119,15 @@ def run(setting: Setting) -> Finding:
                 axis.plot(values, [place] * len(values), ".", color="black", markersize=4)
         axis.set_yticks(range(len(bars)), list(bars))
         axis.invert_yaxis()
-        axis.set(xlabel="BLEU", title=each.corpus, xlim=(0, 1.15 * max(map(max, bars.values())) or 1))
+        axis.set(xlabel="BLEU", title=each.contest.corpus, xlim=(0, 1.15 * max(map(max, bars.values())) or 1))
     return Finding(
         shows=" ".join(each.sentence() for each in both),
-        how=f"{where(setting)}; {both[0].scores[both[0].best][0].score.signature}; p by paired bootstrap of 1,000 "
-        f"samples against {both[-1].best}'s training from the same seed, the largest of them. Tokens/s are of "
-        "training, and of each run's own subwords: runs of different vocabularies are comparable in scores, not in "
-        "tokens. "
-        f"Generated corpus: {trainings(setting, both[-1].models)}.",
+        how=f"{where(setting)}; {both[0].scores[both[0].best][0].score.signature}. "
+        + " ".join(each.how() for each in both)
+        + " Tokens/s are of training, and of each run's own subwords: runs of different vocabularies are comparable in "
+        f"scores, not in tokens. Generated corpus: {trainings(setting, both[-1].contest.models)}.",
         data={
-            each.corpus: {
+            each.contest.corpus: {
                 name: {
                     "trainings": [score.as_dict() for score in scores],
                     "against": [comparison.as_dict() for comparison in each.against.get(name, [])],
@@ -131,8 +139,8 @@ def run(setting: Setting) -> Finding:
         drawings={
             "quality": Drawing(
                 figure,
-                f"BLEU of each model on {' and on '.join(each.corpus for each in both)}, the same sentences for all; "
-                f"generated corpus: {trainings(setting, both[-1].models, 'dots')}.",
+                f"BLEU of each model on {' and on '.join(each.contest.corpus for each in both)}, the same sentences "
+                f"for all; generated corpus: {trainings(setting, both[-1].contest.models, 'dots')}.",
             )
         },
         tables=[each.table() for each in both],

@@ -1,7 +1,7 @@
 """Small models that read a sequence and answer at its end: the rivals of the synthetic experiments."""
 
 from collections.abc import Callable
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import torch
 from jaxtyping import Float, Int
@@ -63,11 +63,20 @@ class AttentionBody(nn.Module):
 class ConvolutionBody(nn.Module):
     """Causal blocks whose dilation doubles: 1, 2, 4 ..., so that `depth` of them see ``2^(depth+1) - 1`` tokens."""
 
+    @staticmethod
+    def depth_to_see(tokens: int) -> int:
+        """The fewest blocks that see so many tokens: ``2^(depth+1) - 1 >= tokens``."""
+        return max(1, tokens.bit_length() - 1)
+
     def __init__(self, dim: int, depth: int) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(
             [ConvolutionBlock(dim, 3, 2**number, gate="glu", causal=True, dropout=0.0) for number in range(depth)]
         )
+
+    def each(self) -> list[ConvolutionBlock]:
+        """The blocks, the nearest to the input first."""
+        return cast("list[ConvolutionBlock]", list(self.blocks))
 
     def layers(self, x: Float[Tensor, "B N D"]) -> list[Float[Tensor, "B N D"]]:
         outputs = []
@@ -105,6 +114,13 @@ class Reader(nn.Module):
         else:
             self.body = RecurrentBody(RecurrentStack(kind, dim, dim, depth))
         self.answer = nn.Linear(dim, classes)
+
+    @property
+    def receptive_field(self) -> int | None:
+        """How many tokens, its own counted, an output depends on; None: on all up to its own."""
+        if isinstance(self.body, ConvolutionBody):
+            return 1 + sum(block.window for block in self.body.each())
+        return None
 
     def features(self, x: Float[Tensor, "B N D"]) -> Float[Tensor, "B N D"]:
         """What stands at each place after reading the embedded tokens up to it."""

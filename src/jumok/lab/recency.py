@@ -81,7 +81,7 @@ def run(setting: Setting) -> Finding:
         shows="Read from the context vector, first word against last: "
         + "; ".join(f"{name} {float(v[0]):.0f} % against {float(v[-1]):.0f} %" for name, v in ends.items())
         + ".",
-        how=f"LSTM encoder and decoder of width {dim} (68 in two directions, "
+        how=f"LSTM encoder and decoder of width {dim} ({READINGS['two directions']['dim']} in two directions, "
         f"for the same number of parameters) without attention, trained to copy {length} words of {WORDS} "
         f"({steps} steps of {batch}); linear probe of each word on the final state, fitted on 2,000 new sources, "
         f"scored on 2,000 others; {len(setting.seeds)} seeds; chance {100 / WORDS:.0f} %. {drills}",
@@ -93,4 +93,5 @@ def run(setting: Setting) -> Finding:
                 f"forward, backwards or both ways; {setting.spread}; dotted: chance.",
             )
         },
+        tables=[drills.table("matched in parameters, trained on the same examples")],
     )

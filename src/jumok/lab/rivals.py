@@ -15,10 +15,10 @@ from jumok.data.sample import SOURCE, TARGET, write_sample
 from jumok.data.text import read_parallel
 from jumok.errors import Diverged
 from jumok.files import atomic_write
-from jumok.lab.finding import Setting
+from jumok.lab.finding import Cell, Setting, Table
 from jumok.lab.readers import nearest_width, parameters
 from jumok.models.translators import CONFIGS, build
-from jumok.tasks.runs import RECIPES
+from jumok.tasks.runs import RECIPES, translator_config
 from jumok.tasks.translate import TranslateRecipe
 from jumok.tasks.translate_predict import Translator
 from jumok.tasks.translate_train import train_translator
@@ -34,10 +34,13 @@ RIVALS: dict[str, dict[str, Any]] = {
 }
 VOCAB = 900
 BUDGET = 600_000
-STEPS = {"full": 1200, "quick": 450}
+STEPS = {"full": 1200, "quick": 400}
+WARMUP = {"full": 100, "quick": 60}
 SENTENCE = "five past three in the afternoon on the twentieth of November, 2026"  # the one that is pictured
 NORMAL_FORM = "2026-11-20T15:05"
 GENERATED = "the generated corpus"
+GIVEN = "the given runs' test sentences"
+UNMATCHED = "not matched, neither in size nor in training; each is what it was when it was given"
 MOST_JOINED = 6  # sentences in one source
 
 
@@ -56,15 +59,33 @@ class Rival:
         with torch.device("meta"):
             return parameters(build(self.translator.models[0].config))
 
-    def training(self) -> dict[str, float]:
-        """Minutes spent, steps done and the median of target tokens a second, as its log tells; NaN without a log."""
+    @property
+    def step_tokens(self) -> int:
+        """The most target tokens, padding counted, that a step of its training saw."""
+        config = translator_config(Run.open(self.path))
+        options = config["recipe"]["training"]
+        tokens: int = options["batch_tokens"] * options["accumulate"] * config["processes"]
+        return tokens
+
+    @property
+    def steps(self) -> int:
+        """How many steps its log tells of; without a log, how many its weights have had."""
+        lines = self._log()
+        kept = Run.open(self.path).config.get("kept") or {}
+        last: int = max((line["step"] for line in lines if "step" in line), default=kept.get("step", 0))
+        return last
+
+    def _log(self) -> list[dict[str, Any]]:
         log = self.path / "metrics.jsonl"
-        lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()] if log.is_file() else []
-        steps = [line for line in lines if "tokens_per_second" in line]
+        return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()] if log.is_file() else []
+
+    def training(self) -> dict[str, float]:
+        """Minutes spent and the median of target tokens a second, as its log tells; NaN without a log."""
+        steps = [line for line in self._log() if "tokens_per_second" in line]
         if not steps:  # the run that ships has none
-            return dict.fromkeys(("minutes", "steps", "rate"), math.nan)
+            return dict.fromkeys(("minutes", "rate"), math.nan)
         rates = sorted(line["tokens_per_second"] for line in steps)
-        return {"minutes": steps[-1]["minutes"], "steps": steps[-1]["step"], "rate": rates[len(rates) // 2]}
+        return {"minutes": steps[-1]["minutes"], "rate": rates[len(rates) // 2]}
 
 
 Rivals = dict[str, list[Rival]]
@@ -117,6 +138,34 @@ class Contest:
     sources: Sequence[str]
     references: Sequence[str]
     missing: Sequence[str] = ()
+    matched: bool = True
+
+    def table(self) -> Table:
+        """Parameters of each model, its trainings, their steps and the most tokens they were shown."""
+        rows: list[tuple[Cell, ...]] = []
+        for name, trained in self.models.items():
+            first = trained[0]
+            rows.append((name, first.parameters, len(trained), first.steps, first.steps * first.step_tokens))
+        return Table(
+            ["model", "parameters", "trainings", "steps", "training tokens (steps x batch, at most)"],
+            rows,
+            self.about,
+        )
+
+    @property
+    def about(self) -> str:
+        """Which corpus, and whether the models on it are of one size: a table's caption."""
+        return f"{self.corpus}: {'matched in parameters, trained on the same batches' if self.matched else UNMATCHED}"
+
+
+def given_runs(setting: Setting) -> Rivals:
+    """The translators that are given, as they are."""
+    return {name: [Rival(name, path, Translator.load(path, precision="auto"))] for name, path in setting.runs.items()}
+
+
+def short_sentence(setting: Setting) -> tuple[str, str]:
+    """A test sentence of the given runs that fits a picture, the first of those nearest to ten words; its reference."""
+    return min(zip(*setting.test, strict=True), key=lambda pair: abs(len(pair[0].split()) - 10))
 
 
 def contests(setting: Setting) -> list[Contest]:
@@ -126,17 +175,14 @@ def contests(setting: Setting) -> list[Contest]:
     missing = [name for name in RIVALS if name not in trained]
     found = [Contest(GENERATED, trained, test.sources, test.targets, missing)]
     if setting.runs:
-        given = {
-            name: [Rival(name, path, Translator.load(path, precision="auto"))] for name, path in setting.runs.items()
-        }
-        found.insert(0, Contest("the given runs' test sentences", given, *setting.test))
+        found.insert(0, Contest(GIVEN, given_runs(setting), *setting.test, matched=False))
     return found
 
 
 def where(setting: Setting) -> str:
     """Which corpora and which models: the beginning of a figure's account of itself."""
     runs = ", ".join(map(str, setting.runs.values()))
-    return (f"The given runs ({runs}) on their test sentences; " if runs else "") + (
+    return (f"The given runs ({runs}) on their test sentences, {UNMATCHED}; " if runs else "") + (
         f"rivals trained here in {setting.pick(STEPS['full'], STEPS['quick']):,} steps on the generated corpus of "
         f"dates, times and amounts, a third of it joined by two to {MOST_JOINED}"
         + ("; so few steps that who learns late, as the Transformer does, is behind" if setting.quick else "")
@@ -146,6 +192,11 @@ def where(setting: Setting) -> str:
 def rival_seeds(setting: Setting) -> Sequence[int]:
     """The seeds that each rival is trained from: two, for they cost the most of all; one where it must be quick."""
     return setting.seeds[: setting.pick(2, 1)]
+
+
+def every_rival(setting: Setting) -> list[tuple[str, int]]:
+    """All rivals, by name and seed."""
+    return [(name, seed) for seed in rival_seeds(setting) for name in RIVALS]
 
 
 def trainings(setting: Setting, models: Rivals, shown: str = "band: lowest to highest") -> str:
@@ -220,7 +271,11 @@ def _recipe(setting: Setting, path: Path, model: Mapping[str, Any], seed: int) -
     values["model"] = dict(model) | widths(model, width) | {"dropout": 0.05, "max_len": 320}
     values["training"] |= {"steps": steps, "validate_every": steps, "tensorboard": False, "threads": 1}
     values["training"]["precision"] = "fp32"  # on every machine the same; and small cells are fastest in it
+    values["training"]["warmup"] = setting.pick(WARMUP["full"], WARMUP["quick"])
     values["training"]["log_every"] = min(20, steps)
+    # one check, at the end: what counts is measured afterwards, on the test sentences
+    values["training"]["metric"] = "val_loss"
+    values["validation"]["lines"] = 10
     values["seed"] = seed
     return parse(TranslateRecipe, values, "the laboratory's recipe")
 

@@ -97,6 +97,7 @@ def run(setting: Setting) -> Finding:
                 f"{setting.spread}; dotted: chance.",
             ),
         },
+        tables=[drills.table("matched in parameters, trained on the same examples")],
     )
 
 
@@ -117,7 +118,7 @@ def _saturation(setting: Setting, distance: int, steps: int, drills: Drills) -> 
         model = matched("tanh", VOCAB, CUES, BUDGET)
         for when, kept in seen.items():
             if when == "after":
-                drills("histogram", model, _recall(distance), steps=steps, seed=seed)
+                drills(f"{LABELS['tanh']}, histogram", model, _recall(distance), steps=steps, seed=seed)
             with torch.no_grad():
                 kept.append(run_states(_layer(model), model.tokens(tokens))[0])
     shares = {when: [100.0 * float((x.abs() > SATURATED).double().mean()) for x in each] for when, each in seen.items()}
@@ -126,7 +127,11 @@ def _saturation(setting: Setting, distance: int, steps: int, drills: Drills) -> 
         inputs = torch.cat(each)
         density = torch.stack([torch.histc(inputs[:, t], 60, -6, 6) for t in range(inputs.shape[1])], 1)
         axis.imshow(
-            density / density.sum(0), origin="lower", aspect="auto", extent=(0, inputs.shape[1], -6, 6), cmap="viridis"
+            (density / density.sum(0)).numpy(),
+            origin="lower",
+            aspect="auto",
+            extent=(0, inputs.shape[1], -6, 6),
+            cmap="viridis",
         )
         axis.grid(visible=False)
         axis.axhline(SATURATED, color="white", linewidth=0.8, linestyle=":")

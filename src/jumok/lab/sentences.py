@@ -67,10 +67,19 @@ def pronoun(distance: int, draw: random.Random) -> Example:
     return Example([*head, *between, "because", "it", "was", reason], animal if needs else food, distance)
 
 
-CORPORA: dict[str, Callable[[int, random.Random], Example]] = {
-    "쓰다 (Korean)": ambiguous_korean,
-    "apple": ambiguous_english,
-    "pronoun": pronoun,
+@dataclass(frozen=True)
+class Sort:
+    """A kind of generated sentence: how one is made, what its distance is, and what its last word is."""
+
+    make: Callable[[int, random.Random], Example]
+    apart: str
+    last: str
+
+
+CORPORA: dict[str, Sort] = {
+    "쓰다 (Korean)": Sort(ambiguous_korean, "words from the cue to the word", "the ambiguous word alone"),
+    "apple": Sort(ambiguous_english, "words from the cue to the word", "the ambiguous word alone"),
+    "pronoun": Sort(pronoun, "words from the farther noun to the pronoun", "the deciding last word alone"),
 }
 
 
