@@ -6,6 +6,7 @@ from typing import Any
 BASE = {"dim": 512, "heads": 8, "depth": 6, "hidden": 2048, "dropout": 0.1}
 # bidirectional LSTM encoder, LSTM decoder, Luong's general score, input feeding
 RECURRENT = {"dim": 512, "depth": 1, "dropout": 0.1}
+IMAGES = {"dim": 384, "heads": 6, "depth": 12, "hidden": 1536, "image_size": 224, "patch": 16}  # ViT-S/16
 TOY = {"dim": 64, "heads": 4, "depth": 1, "hidden": 96, "dropout": 0.1}
 
 
@@ -26,10 +27,30 @@ class Plan:
     batches: tuple[int, ...] = (48, 96)  # sentences decoded together by Jumok and transformers
     peer_batches: tuple[int, ...] = (32, 64, 192)  # by CTranslate2
     checked: int = 16  # sentences whose greedy output must agree
+    image_model: dict[str, Any] = field(default_factory=lambda: IMAGES)
+    images: int = 32  # a batch
+    image_steps: int = 2  # batches in a turn
 
 
 FULL = Plan()
-QUICK = Plan(TOY, {"dim": 64, "depth": 1, "dropout": 0.1}, 600, 256, 2, 1, 12, 3, 6, 4, (4, 12), (4, 12), 4)
+QUICK = Plan(
+    TOY,
+    {"dim": 64, "depth": 1, "dropout": 0.1},
+    600,
+    256,
+    2,
+    1,
+    12,
+    3,
+    6,
+    4,
+    (4, 12),
+    (4, 12),
+    4,
+    {"dim": 32, "heads": 2, "depth": 2, "hidden": 64, "image_size": 32, "patch": 8},
+    4,
+    1,
+)
 
 
 @dataclass(frozen=True)
@@ -55,5 +76,7 @@ ROWS = {
     "single": Row("one sentence at a time, against CTranslate2's fastest", "tokens/s", 1.0, 1.3),
     "memory": Row("peak memory while decoding, against CTranslate2's fastest", "GB", 1.2, 0.8),
     "memory-transformers": Row("the same against transformers' generate", "GB"),
+    "images": Row("ViT-S/16 at 224, inference, against transformers' fastest", "images/s", 1.1, 1.3),
+    "images-train": Row("ViT-S/16 at 224, training, against transformers' fastest", "images/s", 1.0, 1.2),
 }
-GROUPS = ("train", "joey", "decode", "single", "memory")
+GROUPS = ("train", "joey", "decode", "single", "memory", "images")

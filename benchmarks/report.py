@@ -86,6 +86,8 @@ def _details(name: str, values: dict[str, Any]) -> list[str]:
     ]
     if values["quick"]:
         lines.append("A quick run on toy sizes: it shows that everything runs, its figures mean nothing.")
+    if "same_classes" in values:
+        lines.append(f"The same class in fp32: {values['same_classes']} images.")
     if "greedy_equal" in values:
         lines.append(f"Greedy output in fp32 equal to ours: {values['greedy_equal']}.")
     if "ours_peak_share" in values:

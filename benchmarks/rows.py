@@ -189,6 +189,41 @@ def memory(bench: Bench) -> Iterator[tuple[str, Values]]:
         yield name, row(Comparison(ours, peaks), sides[0], peer, versions)
 
 
+def images(bench: Bench) -> Iterator[tuple[str, Values]]:
+    """A ViT of the same weights on the same images, each side in its fastest precision and attention."""
+    plan = bench.plan
+    common: dict[str, Any] = {"image_model": plan.image_model, "images": plan.images, "steps": plan.image_steps}
+    with running(bench.side("images_folder", (), **common)):
+        pass
+    shown = ("precision", "attention")
+    for name, mode in (("images", "inference"), ("images-train", "training")):
+        common["mode"] = mode
+        ours, ours_tried = bench.best(
+            name, [bench.side("images_jumok", shown[:1], precision=p, **common) for p in ("fp32", "bf16")]
+        )
+        kinds = ("fp32", "bf16") if mode == "training" else ("fp32", "bf16", "pure bf16")
+        peer, peer_tried = bench.best(
+            f"{name} of transformers",
+            [
+                bench.side("images_transformers", shown, precision=p, attention=attention, **common)
+                for p in kinds
+                for attention in ("sdpa", "eager")
+            ],
+        )
+        tried = {"ours_tried": ours_tried, "peer_tried": peer_tried, "same_classes": _same_classes(bench, common)}
+        (comparison,), versions = compare(ours, [peer], plan.rounds)
+        yield name, row(comparison, ours, peer, versions, **tried)
+
+
+def _same_classes(bench: Bench, common: dict[str, Any]) -> str:
+    """In fp32: on how many images both sides name the same class; it shows that the weights are the same."""
+    found = []
+    for module in ("images_jumok", "images_transformers"):
+        with running(bench.side(module, (), precision="fp32", attention="sdpa", **common)) as worker:
+            found.append(worker.turn()["outputs"])
+    return f"{sum(a == b for a, b in zip(*found, strict=True))} of {len(found[0])}"
+
+
 def _precisions(bench: Bench) -> tuple[str, ...]:
     """Jumok's own; one that this machine lacks is left out when it is tried."""
     return ("fp32", "bf16", "int8") if bench.device == "cpu" else ("fp32", "bf16")
@@ -265,4 +300,5 @@ MEASURES: dict[str, Callable[[Bench], Iterator[tuple[str, Values]]]] = {
     "decode": decode,
     "single": single,
     "memory": memory,
+    "images": images,
 }

@@ -15,14 +15,14 @@ from jumok.models.seq2seq import Seq2Seq
 from jumok.models.transformer import Transformer
 from jumok.tasks.translate import TranslateRecipe, TranslateTask
 from jumok.training.loop import train
-from jumok.training.options import TrainingOptions
+from jumok.training.options import TextTraining
 from jumok.training.run import Run
 
 
 class Paced(TranslateTask):
     """The translation task on batches that are already made."""
 
-    def __init__(self, asked: dict[str, Any], options: TrainingOptions) -> None:
+    def __init__(self, asked: dict[str, Any], options: TextTraining) -> None:
         # no files are read, so that what `TranslateTask` makes of them is not made
         self.recipe = TranslateRecipe(
             run="",
@@ -76,7 +76,7 @@ def main() -> None:
     asked = settings()
     torch.set_num_threads(asked["threads"])
     never = 10**6
-    options = TrainingOptions(
+    options = TextTraining(
         precision=asked["precision"],
         device=asked["device"],
         threads=asked["threads"],

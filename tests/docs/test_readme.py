@@ -25,6 +25,7 @@ LINES = {"train": 2000, "val": 40, "test": 40}
 CUTS = "; ".join(
     f'sed -i {count}q "$3"/translate/{part}.{side}' for part, count in LINES.items() for side in ("written", "normal")
 )
+FEWER = 'find "$5"/classify/train -name "*[2-9].png" -delete'
 
 # `make` is asked only for its targets; a run that goes on with --resume has steps left.
 PRELUDE = f"""
@@ -33,12 +34,14 @@ jumok() {{
     local steps=4
     case " $* " in *" --resume "*) steps=6 ;; esac
     if [ "$1" = train ]; then
-        command jumok "$@" model.preset=tiny training.steps=$steps training.warmup=2 training.validate_every=2 \\
-            training.save_every=2 validation.lines=4
+        local small="model.preset=tiny validation.lines=4"
+        if grep -q '^task: classify' "$2"; then small="training.batch_images=8"; fi
+        command jumok "$@" $small training.steps=$steps training.warmup=2 training.validate_every=2 \\
+            training.save_every=2
     else
         command jumok "$@"
     fi
-    if [ "$1 ${{2-}}" = "data sample" ]; then {CUTS}; fi
+    if [ "$1 $2 ${{3-}}" = "data sample --job" ]; then {FEWER}; elif [ "$1 $2" = "data sample" ]; then {CUTS}; fi
 }}
 make() {{
     grep -q "^$1:" '{ROOT}/Makefile' || {{ echo "the Makefile has no target $1" >&2; exit 1; }}
@@ -134,12 +137,16 @@ def test_readme_opens_with_the_two_commands() -> None:
 
 @pytest.mark.parametrize("page", ["docs/guide.md", "docs/guide.ko.md"])
 def test_the_guide_lists_every_key_of_a_recipe(page: str) -> None:
-    from jumok.config import explain
+    from jumok.config import Config, explain
+    from jumok.tasks.classify import ClassifyRecipe
     from jumok.tasks.translate import TranslateRecipe
 
     text = (ROOT / page).read_text(encoding="utf-8")
     rows = re.findall(r"^\| (?:`(\w+)`)? ?\| ((?:`\w+`(?:, )?)+) \|", text, re.M)
     listed = {".".join(filter(None, (group, key))) for group, keys in rows for key in re.findall(r"`(\w+)`", keys)}
-    families = ("transformer", "seq2seq", "convs2s")
-    keys = {key for name in families for key, *_ in explain(TranslateRecipe, {"model": {"architecture": name}})}
+    families: list[tuple[type[Config], str]] = [
+        *((TranslateRecipe, name) for name in ("transformer", "seq2seq", "convs2s")),
+        *((ClassifyRecipe, name) for name in ("vit", "deit", "resnet")),
+    ]
+    keys = {key for kind, name in families for key, *_ in explain(kind, {"model": {"architecture": name}})}
     assert listed == keys, f"missing: {sorted(keys - listed)}; no longer there: {sorted(listed - keys)}"

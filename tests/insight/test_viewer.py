@@ -1,25 +1,16 @@
 """The page: one file that needs no network, safe with any text, true to the weights, alive in a real browser."""
 
-import base64
-import json
 import re
-import shutil
-import subprocess
-import zlib
-from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote
 
 import numpy as np
 import pytest
 import torch
+from tests.insight.browser import HOSTILE, Elements, browse, data_of, unpack
 
 from jumok.insight import maps
 from jumok.insight.maps import Map, as_map
 from jumok.insight.viewer import AttentionView, attention_page, kind_of, write_attention_page
-
-HOSTILE = "</script><b>&amp;<!--<script>\u2028'\"{{data}}\\"
 
 
 def softmax(*shape: int, causal: bool = False) -> Map:
@@ -41,34 +32,6 @@ def view(source: list[str], target: list[str], layers: int = 2, heads: int = 3, 
 def small() -> AttentionView:
     source = ["▁어린", "▁소", "녀", "가", "▁책", "을", "."]
     return view(source, ["▁A", "▁young", "▁girl", ",", "▁read", "ing", ".", "</s>"])
-
-
-def data_of(page: str) -> dict[str, Any]:
-    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)
-    assert found is not None
-    return json.loads(found[1])
-
-
-def unpack(text: str, heads: int, rows: int, keys: int) -> Map:
-    content = zlib.decompress(base64.b64decode(text))
-    scales = np.frombuffer(content[: 4 * heads], "<f4")
-    steps = np.frombuffer(content[4 * heads :], np.uint8).reshape(heads, rows, keys)
-    return steps * (scales[:, None, None] / np.float32(255))
-
-
-class Elements(HTMLParser):
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.text = ""
-        self.feed(page)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
 
 
 def test_the_page_needs_nothing_but_itself() -> None:
@@ -144,31 +107,6 @@ def test_a_base_model_and_sixty_tokens_are_under_two_megabytes(tmp_path: Path) -
 
 
 # ---- in the browser
-
-WAIT = (
-    "const wait = async () => { do await new Promise(r => setTimeout(r, 30)); while (!document.body.dataset.ready) };"
-)
-
-
-def browse(page: str, tmp_path: Path, steps: str) -> dict[str, Any]:
-    """Open the page in headless Chromium, run `steps` (JavaScript) in it, give what they return."""
-    driver = f"""<script>(async () => {{ {WAIT} await wait(); let seen;
-      try {{ seen = await (async () => {{ {steps} }})(); }} catch (error) {{ seen = {{ error: String(error) }}; }}
-      const p = document.createElement("p"); p.id = "seen"; p.textContent = encodeURIComponent(JSON.stringify(seen));
-      document.body.append(p); }})()</script></body>"""
-    path = tmp_path / "page.html"
-    path.write_text("".join([page[: page.rindex("</body>")], driver, "</html>"]), encoding="utf-8")
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert program is not None
-    flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    flags += "--disable-component-update --disable-sync --window-size=1280,1000 --virtual-time-budget=20000 --dump-dom"
-    command = [program, *flags.split(), f"--user-data-dir={tmp_path / 'profile'}", path.as_uri()]
-    dom = subprocess.run(command, capture_output=True, text=True, timeout=100, check=True).stdout
-    found = re.search(r'<p id="seen">(.*?)</p>', dom)
-    assert found is not None, dom[-2000:]
-    result: dict[str, Any] = json.loads(unquote(found[1]))
-    assert "error" not in result, result
-    return result
 
 
 @pytest.mark.system("chromium")

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tests.tasks import small
+from tests.tasks import pictures, small
 
 from jumok.tasks.translate_predict import Translator
 
@@ -21,3 +21,13 @@ def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def translator(run: Path) -> Translator:
     return Translator.load(run, device="cpu")
+
+
+@pytest.fixture(scope="session")
+def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return pictures.write_pictures(tmp_path_factory.mktemp("shapes"))
+
+
+@pytest.fixture(scope="session")
+def classifier_run(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return pictures.train_run(shapes, tmp_path_factory.mktemp("runs") / "vit")

@@ -9,7 +9,7 @@ from tests.tasks import small
 
 from jumok.data.generated import splits
 from jumok.errors import UserError
-from jumok.tasks.translate_demo import prepare
+from jumok.tasks.demo import prepare
 
 QUICK = ["training.steps=3", "training.validate_every=3", "validation.lines=5", "model.dim=16", "decoding.beam=1"]
 
@@ -49,17 +49,17 @@ def test_it_replaces_no_run_that_is_not_its_own(tmp_path: Path) -> None:
     mine = small.train_run(small.write_data(tmp_path / "data", train=60), tmp_path / "mine")
     before = sorted(path.name for path in mine.iterdir())
     with pytest.raises(UserError, match="did not make"):
-        prepare([f"run={mine}"], lambda _: None)
+        prepare("translate", [f"run={mine}"], lambda _: None)
     assert sorted(path.name for path in mine.iterdir()) == before
     assert not (tmp_path / "mine-data").exists()
 
 
 def test_its_data_stands_beside_its_run_and_is_used_again(tmp_path: Path) -> None:
     said: list[str] = []
-    recipe = prepare([f"run={tmp_path / 'demo'}"], said.append)
+    recipe = prepare("translate", [f"run={tmp_path / 'demo'}"], said.append)
     folder = tmp_path / "demo-data" / "translate"
     assert recipe.data.folder == str(folder)
     assert said
     before = (folder / "train.written").stat().st_mtime_ns
-    prepare([f"run={tmp_path / 'demo'}"], said.append)
+    prepare("translate", [f"run={tmp_path / 'demo'}"], said.append)
     assert (folder / "train.written").stat().st_mtime_ns == before

@@ -19,10 +19,10 @@ import torch
 from tests.training.toy import ToyTask
 
 from jumok.training.loop import train
-from jumok.training.options import TrainingOptions
+from jumok.training.options import TextTraining
 from jumok.training.run import Run
 
-OPTIONS = TrainingOptions(
+OPTIONS = TextTraining(
     steps=60,
     learning_rate=0.02,
     warmup=5,

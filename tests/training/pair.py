@@ -9,12 +9,12 @@ from pathlib import Path
 from tests.training.toy import ToyTask
 
 from jumok.training.loop import train
-from jumok.training.options import TrainingOptions
+from jumok.training.options import TextTraining
 from jumok.training.run import Run
 
 
 def main(folder: Path, devices: int, accumulate: int, steps: int, samples: int, dropout: float, resume: bool) -> None:
-    options = TrainingOptions(
+    options = TextTraining(
         steps=steps,
         device="cpu",
         devices=devices,

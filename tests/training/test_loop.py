@@ -16,7 +16,7 @@ from jumok.errors import UserError
 from jumok.training import loop
 from jumok.training.average import mean
 from jumok.training.loop import train
-from jumok.training.options import TrainingOptions
+from jumok.training.options import TextTraining
 from jumok.training.run import Run, read_tensors
 from jumok.training.task import Loss
 from jumok.training.weights import load_weights, weights_of
@@ -24,9 +24,9 @@ from jumok.training.weights import load_weights, weights_of
 CLOCKS = ("tokens_per_second", "minutes")
 
 
-def options(**values: Any) -> TrainingOptions:
+def options(**values: Any) -> TextTraining:
     usual = {"steps": 12, "learning_rate": 0.01, "warmup": 3, "metric": "val_loss", "log_every": 1, "device": "cpu"}
-    return TrainingOptions.model_validate({**usual, "tensorboard": False, **values})
+    return TextTraining.model_validate({**usual, "tensorboard": False, **values})
 
 
 def go(path: Path, task: ToyTask | None = None, *, resume: bool = False, seed: int = 5, **values: Any) -> Run:
@@ -308,11 +308,11 @@ def test_minutes_are_counted_over_sessions(tmp_path: Path, monkeypatch: pytest.M
 def test_weights_of_another_run_start_this_one(tmp_path: Path) -> None:
     source = go(tmp_path / "source")
     run = Run.create(tmp_path / "run")
-    train(ToyTask(scores=[1.0]), options(steps=1, learning_rate=1e-12), run, seed=1, from_run=source)
+    train(ToyTask(scores=[1.0], begin=source), options(steps=1, learning_rate=1e-12), run, seed=1)
     for name, tensor in source.weights().items():
         torch.testing.assert_close(run.weights()[name], tensor)
     with pytest.raises(UserError, match=r"6 of another shape: hidden.weight is \[8, 6\], wanted \[12, 6\]"):
-        train(ToyTask(dim=12), options(), Run.create(tmp_path / "wide"), seed=1, from_run=source)
+        train(ToyTask(dim=12, begin=source), options(), Run.create(tmp_path / "wide"), seed=1)
 
 
 def test_weights_that_do_not_fit_are_listed() -> None:

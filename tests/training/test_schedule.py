@@ -5,12 +5,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from jumok.errors import UserError
-from jumok.training.options import TrainingOptions
+from jumok.training.options import TextTraining
 from jumok.training.schedule import learning_rate, planned_steps
 
 
-def options(**values: object) -> TrainingOptions:
-    return TrainingOptions.model_validate({"steps": 1000, **values})
+def options(**values: object) -> TextTraining:
+    return TextTraining.model_validate({"steps": 1000, **values})
 
 
 @given(dim=some.integers(1, 2048), warmup=some.integers(1, 8000), step=some.integers(1, 100_000))
@@ -48,16 +48,16 @@ def test_constant_stays() -> None:
 def test_the_planned_end_is_the_nearest_limit() -> None:
     assert planned_steps(options(steps=50, epochs=3), 10) == 30
     assert planned_steps(options(steps=20, epochs=3), 10) == 20
-    assert planned_steps(TrainingOptions(minutes=1.0), 10) is None
+    assert planned_steps(TextTraining(minutes=1.0), 10) is None
 
 
 def test_a_training_needs_an_end() -> None:
     with pytest.raises(UserError, match=r"training\.steps, training\.epochs or training\.minutes"):
-        TrainingOptions()
+        TextTraining()
 
 
 def test_a_cosine_needs_a_planned_end() -> None:
     with pytest.raises(UserError, match=r"needs training\.steps or training\.epochs"):
-        TrainingOptions(schedule="cosine", minutes=5.0)
-    assert TrainingOptions(schedule="cosine", minutes=5.0, epochs=2).epochs == 2
-    assert TrainingOptions(schedule="inverse_sqrt", minutes=5.0).minutes == 5.0
+        TextTraining(schedule="cosine", minutes=5.0)
+    assert TextTraining(schedule="cosine", minutes=5.0, epochs=2).epochs == 2
+    assert TextTraining(schedule="inverse_sqrt", minutes=5.0).minutes == 5.0

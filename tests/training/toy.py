@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from jumok.errors import UserError
+from jumok.training.run import Run
 from jumok.training.task import Loss, Report
+from jumok.training.weights import load_weights
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class ToyTask:
     dropout: float = 0.1
     seed: int = 3
     poison: int | None = None  # this sample's inputs are not numbers
+    begin: Run | None = None
     scores: list[float] = field(default_factory=list)  # what validation says instead of the loss
     loaded: list[tuple[int, ...]] = field(default_factory=list)
     validations: int = 0
@@ -116,6 +119,6 @@ class ToyTask:
             "data": {"hash": str(self.samples)},
         }
 
-    def check_start(self, config: dict[str, Any]) -> None:
-        if config["task"] != "toy":
-            raise UserError("not a toy")
+    def start(self, model: nn.Module) -> None:
+        if self.begin is not None:
+            load_weights(model, self.begin.weights(), str(self.begin.path))

@@ -9,6 +9,7 @@ import typer
 
 from jumok import __version__
 from jumok.cli.attention import attention
+from jumok.cli.classify import classify
 from jumok.cli.compare import compare
 from jumok.cli.data import check, sample
 from jumok.cli.demo import demo
@@ -32,6 +33,7 @@ data = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at da
 app.command()(train)
 app.command()(evaluate)
 app.command()(translate)
+app.command()(classify)
 app.command()(attention)
 app.command()(info)
 app.command()(compare)

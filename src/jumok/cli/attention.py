@@ -1,4 +1,4 @@
-"""``jumok attention RUN "Ein Mann schläft." -o attention.html``: which word looked at which."""
+"""``jumok attention RUN INPUT -o attention.html``: which word, or which patch of a photo, a model looked at."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,24 +6,60 @@ from typing import Annotated
 import typer
 
 from jumok.cli import options
-from jumok.cli.console import writable
+from jumok.cli.console import say, writable
+from jumok.errors import UserError
 
 
 def attention(
     run: options.RunPath,
-    text: Annotated[str, typer.Argument(help="The sentence to translate.")],
+    looked_at: Annotated[
+        str, typer.Argument(metavar="TEXT_OR_PHOTO", help="The sentence to translate, or the image to classify.")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The page to write.")] = Path("attention.html"),
     target: Annotated[str | None, typer.Option(help="Look at this translation instead of the model's own.")] = None,
     beam: options.Beam = None,
+    resnet: Annotated[
+        str | None,
+        typer.Option(metavar="RUN2", help="Photo: a ResNet to set beside, filters and receptive field."),
+    ] = None,
     device: options.Device = "auto",
 ) -> None:
-    """Write a page that shows the attention of every layer and head for one sentence."""
+    """Write a page that shows the attention of every layer and head for one sentence or one photo.
+
+    For a photo the figures are written as PNG too, into a folder beside the page.
+    """
+    from jumok.tasks.runs import task_of
+
+    writable(output)
+    if task_of(run) == "classify":
+        if target is not None or beam is not None:
+            raise UserError("--target and --beam are for translators; leave them out for a classifier")
+        _photo(run, Path(looked_at), output, resnet, device)
+    elif resnet is not None:
+        raise UserError("--resnet is for photos; leave it out for a sentence")
+    else:
+        _sentence(run, looked_at, output, target, beam, device)
+
+
+def _sentence(run: str, text: str, output: Path, target: str | None, beam: int | None, device: str) -> None:
     from jumok.insight.viewer import write_attention_page
     from jumok.tasks.translate_predict import Translator
 
-    writable(output)
     translator = Translator.load(run, device=device)
     view = translator.attention(text, target, options.search_options(translator.options, beam=beam, n_best=1))
     write_attention_page(output, [view], view.source_text)
     typer.echo(view.output_text)
-    typer.echo(f"wrote {output}", err=True)
+    say(f"wrote {output}")
+
+
+def _photo(run: str, photo: Path, output: Path, resnet: str | None, device: str) -> None:
+    from jumok.insight.image_viewer import write_image_page
+    from jumok.tasks.classify_attention import attention_view
+    from jumok.tasks.classify_predict import Classifier
+
+    rival = None if resnet is None else Classifier.load(resnet, device=device)
+    view = attention_view(Classifier.load(run, device=device), photo, resnet=rival)
+    figures = write_image_page(output, view, photo.name)
+    for name, probability in view.predictions:
+        typer.echo(f"{name}\t{probability:.4f}")
+    say(f"wrote {output}, and its figures as PNG in {figures}")

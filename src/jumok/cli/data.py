@@ -5,17 +5,40 @@ from typing import Annotated
 
 import typer
 
-from jumok.cli.console import say
+from jumok.cli.console import Bar, say
+from jumok.data.sample import Job
 from jumok.errors import UserError
 
 
 def check(
-    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="One sentence a line; .gz is read too.")],
-    target: Annotated[Path, typer.Argument(metavar="TARGET", help="Their translations, line by line.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="SOURCE", help="One sentence a line; .gz is read too. Or a folder of images.")
+    ],
+    target: Annotated[
+        Path | None, typer.Argument(metavar="TARGET", help="Their translations, line by line; none of a folder.")
+    ] = None,
     test_source: Annotated[Path | None, typer.Option(help="Held-out sentences: are some of them in SOURCE?")] = None,
     test_target: Annotated[Path | None, typer.Option(help="Their translations.")] = None,
+    images: Annotated[Path | None, typer.Option(help="Folder that the paths in a list of images start from.")] = None,
 ) -> None:
-    """Report what is in a pair of files: counts, empty sides, duplicates, overlap, lengths, what would be dropped."""
+    """Report what is in a pair of files: counts, empty sides, duplicates, overlap, lengths, what would be dropped.
+
+    Or in a folder of labelled images (train/<class>/*.jpg, or train.csv or .jsonl; val and test beside it): what cannot
+    be read, classes, sizes, duplicates, overlap.
+    """
+    if source.is_dir():
+        if target is not None or test_source is not None or test_target is not None:
+            raise UserError(f"{source} is a folder of images and is checked alone; leave the other files out")
+        _check_images(source, images)
+    elif target is None:
+        raise UserError(f"{source} stands alone; give the file of its translations too, or a folder of images")
+    elif images is not None:
+        raise UserError("--images goes with a folder of images; leave it out")
+    else:
+        _check_text(source, target, test_source, test_target)
+
+
+def _check_text(source: Path, target: Path, test_source: Path | None, test_target: Path | None) -> None:
     from jumok.data.report import check as report
     from jumok.data.text import Corpus, read_lines, read_pair
 
@@ -31,12 +54,29 @@ def check(
     typer.echo("a training also leaves out what is longer than its data.max_length, counted in its own pieces")
 
 
+def _check_images(folder: Path, images: Path | None) -> None:
+    from jumok.data.image_report import check_images
+    from jumok.data.images import find_split, read_images, read_labelled
+
+    if find_split(folder, "train") is None:
+        sets = [read_labelled(folder, images=images)]
+    else:
+        sets = [read_images(folder, "train", images=images)]
+        others = [split for split in ("val", "test") if find_split(folder, split) is not None]
+        sets += [read_images(folder, split, classes=sets[0].classes, images=images) for split in others]
+    with Bar("reading images", sum(map(len, sets))) as bar:
+        # nothing is kept, and a moderate size is read quickest
+        _, report = check_images(sets, size=64, channels=3, budget=0, advance=bar.advance)
+    typer.echo(report.text())
+
+
 def sample(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to write; made if missing.")],
-    seed: Annotated[int, typer.Option(help="Another seed writes other sentences.")] = 1,
+    seed: Annotated[int, typer.Option(help="Another seed writes other data.")] = 1,
+    job: Annotated[Job, typer.Option(help="What it is for.")] = "translate",
 ) -> None:
-    """Write generated data as a user would have it: parallel text with train, val and test parts."""
+    """Write generated data as a user would have it: parallel text, or folders of images to classify."""
     from jumok.data.sample import write_sample
 
-    for line in write_sample(folder, seed=seed):
+    for line in write_sample(folder, seed=seed, job=job):
         say(line)

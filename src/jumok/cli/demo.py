@@ -1,35 +1,56 @@
-"""``jumok demo``: the main job from nothing, on generated data, in under three minutes."""
+"""``jumok demo [JOB]``: a job from nothing, on generated data, in minutes."""
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from jumok.cli.console import Bar, say, table, writable
 from jumok.cli.train import run_training
+from jumok.errors import UserError
+
+if TYPE_CHECKING:
+    from jumok.tasks.classify import ClassifyRecipe
+    from jumok.tasks.translate import TranslateRecipe
 
 
 def demo(
     assignments: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[KEY=VALUE]...", help="run=DIR, or any other key of the demo's recipe."),
+        typer.Argument(metavar="[JOB] [KEY=VALUE]...", help="translate or classify; run=DIR, any key of its recipe."),
     ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The attention page to write.")] = Path(
         "attention.html"
     ),
 ) -> None:
-    """Train a small translator of written dates, times and amounts, and show what it learnt.
+    """Train a small model on generated data, and show what it learnt: in under three minutes.
 
-    Writes the data (runs/demo-data), the run (runs/demo) and attention.html. An earlier demo's run is replaced; a run
-    that is not a demo's is left alone, with an error.
+    translate (the default): dates, times and amounts as people write them; writes the data (runs/demo-data), the run
+    (runs/demo) and attention.html. classify: shapes in pictures, in runs/demo-classify-data and runs/demo-classify.
+    An earlier demo's run is replaced; a run that is not a demo's is left alone, with an error.
     """
-    from jumok.insight.viewer import write_attention_page
-    from jumok.tasks.translate_demo import prepare, show
+    from jumok.tasks.demo import NAMES, prepare
+    from jumok.tasks.translate import TranslateRecipe
 
+    given = list(assignments or [])
+    name = given.pop(0) if given and "=" not in given[0] else "translate"
+    job = next((job for job in NAMES if job == name), None)
+    if job is None:
+        raise UserError(f"there is no demo {name}; choose one of {', '.join(NAMES)}")
     writable(output)
-    recipe = prepare(assignments or [], say)
+    recipe = prepare(job, given, say)
     run_training(recipe, resume=False, again=shlex.join(["jumok", "demo", *(assignments or [])]))
+    if isinstance(recipe, TranslateRecipe):
+        _translated(recipe, output)
+    else:
+        _classified(recipe, output)
+
+
+def _translated(recipe: "TranslateRecipe", output: Path) -> None:
+    from jumok.insight.viewer import write_attention_page
+    from jumok.tasks.translate_demo import show
+
     with Bar("translating what it never saw") as bar:
         shown = show(recipe, bar.advance)
     table("sentences it never saw", ["written", "translation", "reference"], shown.examples, numbers=False)
@@ -37,3 +58,15 @@ def demo(
     typer.echo(f"exact match: {shown.exact:.1f}")
     write_attention_page(output, [shown.view], shown.view.source_text)
     say(f"wrote {output.resolve()}: what the model looked at in one sentence; open it in a browser")
+
+
+def _classified(recipe: "ClassifyRecipe", output: Path) -> None:
+    from jumok.insight.image_viewer import write_image_page
+    from jumok.tasks.classify_demo import show
+
+    with Bar("classifying what it never saw") as bar:
+        shown = show(recipe, bar.advance)
+    table("pictures it never saw", ["picture", "class", "probability", "label"], shown.examples, numbers=False)
+    typer.echo(f"top-1: {shown.top1:.1f}")
+    write_image_page(output, shown.view, shown.view.truth or "")
+    say(f"wrote {output.resolve()}: what the model looked at in one picture; open it in a browser")

@@ -1,23 +1,32 @@
-"""``jumok evaluate RUN --source a.de --target a.en``: BLEU and chrF that can be trusted, as a table and as JSON."""
+"""``jumok evaluate RUN``: scores that can be trusted, as a table and as JSON, of a translator or of a classifier."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from jumok.cli import options
 from jumok.cli.console import Bar, table, writable
+from jumok.errors import UserError
+from jumok.files import atomic_write
 
 
 def evaluate(
     run: options.RunPath,
-    source: Annotated[Path, typer.Option(help="Sentences to translate; .gz is read too.")],
-    target: Annotated[Path, typer.Option(help="Their references, line by line; .gz is read too.")],
+    source: Annotated[Path | None, typer.Option(help="Translator: sentences to translate; .gz is read too.")] = None,
+    target: Annotated[Path | None, typer.Option(help="Translator: their references, line by line.")] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="Classifier: a folder of class folders, or a .csv / .jsonl of path and label.")
+    ] = None,
+    image_root: Annotated[Path | None, typer.Option(help="Classifier: where the paths of a list start from.")] = None,
     json_path: Annotated[Path | None, typer.Option("--json", help="Write the scores there as JSON.")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the translations there.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the translations, or each image's class, there.")
+    ] = None,
     against: Annotated[
-        str | None, typer.Option(metavar="RUN2", help="A second run: is the difference real? (paired bootstrap)")
+        str | None, typer.Option(metavar="RUN2", help="A second run: is the difference real? (bootstrap, McNemar)")
     ] = None,
     beam: options.Beam = None,
     length_penalty: options.LengthPenalty = None,
@@ -28,16 +37,53 @@ def evaluate(
     precision: options.PrecisionOption = options.Precision.fp32,
     device: options.Device = "auto",
 ) -> None:
-    """Score a run on files: BLEU, chrF, exact matches, and BLEU by length; all on 0-100."""
+    """Score a run on files: a translator by BLEU, chrF and exact matches, a classifier by top-1, top-5 and calibration.
+
+    All on 0-100 but the calibration error (0-1).
+    """
+    from jumok.tasks.runs import task_of
+
+    for path in (json_path, output):
+        writable(path)
+    job = task_of(run)
+    if job == "classify":
+        if images is None or source is not None or target is not None:
+            raise UserError(f"{run} is a classifier; score it with --images FOLDER (class folders, .csv or .jsonl)")
+        values, lines = _images(run, images, image_root, against, precision, device)
+    else:
+        if images is not None or source is None or target is None:
+            raise UserError(f"{run} is a run of the task {job}; score it with --source FILE --target FILE")
+        asked = {
+            "beam": beam,
+            "length_penalty": length_penalty,
+            "max_length": max_length,
+            "min_length": min_length,
+            "no_repeat_ngram": no_repeat_ngram,
+        }
+        values, lines = _text(run, source, target, against, asked, batch_tokens, precision, device)
+    if output is not None:
+        atomic_write(output, lines)
+    if json_path is not None:
+        atomic_write(json_path, json.dumps(values, ensure_ascii=False, indent=2) + "\n")
+
+
+def _text(
+    run: str,
+    source: Path,
+    target: Path,
+    against: str | None,
+    search: Mapping[str, object],
+    batch_tokens: int,
+    precision: options.Precision,
+    device: str,
+) -> tuple[dict[str, Any], str]:
+    """The scores of a translator as plain values, and its translations."""
     from jumok.data.text import read_pair
-    from jumok.files import atomic_write
     from jumok.metrics.text import paired_bootstrap
     from jumok.tasks.translate_evaluate import Evaluation
     from jumok.tasks.translate_evaluate import evaluate as score
     from jumok.tasks.translate_predict import Translator
 
-    for path in (json_path, output):
-        writable(path)
     names = [run] if against is None else [run, against]
     translators = [Translator.load(name, precision=precision.value, device=device) for name in names]
     corpus = read_pair(source, target, translators[0].normalize)
@@ -45,16 +91,7 @@ def evaluate(
         typer.echo(f"{corpus.changed:,} lines were not in the Unicode normal form NFC and were brought to it", err=True)
 
     def scored(name: str, translator: Translator) -> Evaluation:
-        asked = options.search_options(
-            translator.options,
-            beam=beam,
-            n_best=1,
-            sample=False,
-            length_penalty=length_penalty,
-            max_length=max_length,
-            min_length=min_length,
-            no_repeat_ngram=no_repeat_ngram,
-        )
+        asked = options.search_options(translator.options, n_best=1, sample=False, **search)
         with Bar(f"translating with {name}", total=len(corpus)) as bar:
             return score(
                 translator, corpus.sources, corpus.targets, asked, batch_tokens=batch_tokens, advance=bar.advance
@@ -81,7 +118,46 @@ def evaluate(
         ]
         columns = ["", run, against, "difference", "95 % of resamples", "p"]
         table(f"paired bootstrap, {pairs[0].samples} resamples", columns, rows)
-    if output is not None:
-        atomic_write(output, "".join(line + "\n" for line in result.hypotheses))
-    if json_path is not None:
-        atomic_write(json_path, json.dumps(values, ensure_ascii=False, indent=2) + "\n")
+    return values, "".join(line + "\n" for line in result.hypotheses)
+
+
+def _images(
+    run: str, source: Path, root: Path | None, against: str | None, precision: options.Precision, device: str
+) -> tuple[dict[str, Any], str]:
+    """The scores of a classifier as plain values, and what it takes each image for."""
+    from jumok.metrics.classes import mcnemar
+    from jumok.tasks.classify_evaluate import Evaluation, labelled
+    from jumok.tasks.classify_evaluate import evaluate as score
+    from jumok.tasks.classify_predict import Classifier
+
+    if precision == options.Precision.int8:
+        raise UserError("--precision int8 is for translators; a classifier computes in fp32 or bf16")
+
+    def scored(name: str) -> Evaluation:
+        classifier = Classifier.load(name, precision=options.ImagePrecision(precision.value).value, device=device)
+        found = labelled(source, classifier, root)
+        with Bar(f"classifying with {name}", total=len(found)) as bar:
+            return score(classifier, found, advance=bar.advance)
+
+    result = scored(run)
+    values = result.as_dict()
+    table(run, ["", "score", "what it is"], result.rows(), numbers=False)
+    table("by class", ["", "images", "recall", "precision", "F1", "most often taken for"], result.class_rows())
+    if against is not None:
+        other = scored(against)
+        if other.classes != result.classes or other.paths != result.paths:
+            raise UserError(f"{run} and {against} do not know the same classes; they cannot be compared")
+        pair = mcnemar(result.right, other.right)
+        values["against"] = {"run": against, **other.as_dict(), "comparison": pair.as_dict()}
+        row = (
+            "top-1",
+            f"{pair.a:.2f}",
+            f"{pair.b:.2f}",
+            f"{pair.difference:+.2f}",
+            f"{pair.interval[0]:+.2f} to {pair.interval[1]:+.2f}",
+            f"{pair.only_a} / {pair.only_b}",
+            f"{pair.p_value:.3g}",
+        )
+        columns = ["", run, against, "difference", "95 % interval", "only one is right", "p (McNemar)"]
+        table(f"the same {pair.images:,} images", columns, [row])
+    return values, result.predictions()

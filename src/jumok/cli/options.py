@@ -18,6 +18,14 @@ class Precision(StrEnum):
     auto = "auto"
 
 
+class ImagePrecision(StrEnum):
+    """Arithmetic of a predictor of images."""
+
+    fp32 = "fp32"
+    bf16 = "bf16"
+    auto = "auto"
+
+
 RunPath = Annotated[
     str, typer.Argument(metavar="RUN", help="A run directory; `demo` is the one that ships; A,B is an ensemble.")
 ]
@@ -30,6 +38,9 @@ BatchTokens = Annotated[
     int, typer.Option(min=1, help="Source pieces decoded together: more is faster, needs more memory.")
 ]
 PrecisionOption = Annotated[Precision, typer.Option(help="Arithmetic; auto: the fastest here, by a committed table.")]
+ImagePrecisionOption = Annotated[
+    ImagePrecision, typer.Option(help="Arithmetic; auto: the fastest here, by a committed table.")
+]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, or auto.")]
 
 

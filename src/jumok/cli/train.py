@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jumok.cli.console import say, table
+from jumok.cli.console import Bar, say, table
 from jumok.errors import UserError
 
 if TYPE_CHECKING:
     from jumok.config import Config
+    from jumok.tasks.classify import ClassifyRecipe
     from jumok.tasks.translate import TranslateRecipe
 
 
@@ -41,15 +42,15 @@ def train(
     run_training(parsed, resume=resume, again=shlex.join([*again, "--resume"]))
 
 
-def run_training(recipe: "TranslateRecipe", *, resume: bool, again: str) -> None:
+def run_training(recipe: "TranslateRecipe | ClassifyRecipe", *, resume: bool, again: str) -> None:
     """Train, say where the run is, and on Ctrl-C how to go on: by the command `again`."""
-    from jumok.tasks.translate_train import train_translator
+    from jumok.tasks import train_recipe
     from jumok.training.run import first_process
 
     # where several processes run the same program, one speaks
     tell = say if first_process() else lambda *_: None
     try:
-        train_translator(recipe, resume=resume, say=tell)
+        train_recipe(recipe, resume=resume, say=tell, counter=Bar)
     except KeyboardInterrupt:
         tell(f"stopped; go on with: {again}")
         raise typer.Exit(130) from None
@@ -74,14 +75,18 @@ def _find(recipe: Path) -> Path:
     raise UserError(f"there is no recipe {recipe}; {there}")
 
 
-def _recipe_type(task: object, where: Path) -> "type[TranslateRecipe]":
+def _recipe_type(task: object, where: Path) -> "type[TranslateRecipe] | type[ClassifyRecipe]":
+    if task == "classify":
+        from jumok.tasks.classify import ClassifyRecipe
+
+        return ClassifyRecipe
     from jumok.tasks.translate import TranslateRecipe
 
     if task in (None, "translate"):
         return TranslateRecipe
     if task == "compare":
         raise UserError(f"{where}: this is a recipe of the laboratory; use jumok compare {where}")
-    raise UserError(f"{where}: task = {task!r} is not a job of Jumok; write task: translate")
+    raise UserError(f"{where}: task = {task!r} is not a job of Jumok; write task: translate or classify")
 
 
 def print_keys(kind: "type[Config]", values: dict[str, Any], recipe: Path) -> None:

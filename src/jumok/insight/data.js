@@ -1,20 +1,5 @@
 // Weights of the page: unpacked when asked for, joined to words, without sinks. The laws are those of maps.py.
 
-const book = JSON.parse(document.getElementById("data").textContent);
-
-// base64 of deflate of: one float32 scale a head, then a byte a weight (see viewer.pack)
-async function unpack(text, heads, rows, keys) {
-  const packed = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
-  const bytes = await new Response(stream).arrayBuffer();
-  const view = new DataView(bytes);
-  const size = rows * keys;
-  return Array.from({ length: heads }, (_, head) => {
-    const scale = view.getFloat32(4 * head, true) / 255;
-    return Float32Array.from(new Uint8Array(bytes, 4 * heads + head * size, size), (step) => step * scale);
-  });
-}
-
 const unpacked = new Map(); // base64 -> promise of heads; a layer is unpacked once
 
 function layerMaps(sentence, kind, layer) {
@@ -23,12 +8,6 @@ function layerMaps(sentence, kind, layer) {
   const [text, heads] = layer < 0 ? [kind.average, 1] : [kind.layers[layer].data, kind.layers[layer].heads];
   if (!unpacked.has(text)) unpacked.set(text, unpack(text, heads, rows, keys));
   return unpacked.get(text);
-}
-
-function mean(maps) {
-  const out = new Float32Array(maps[0].length);
-  for (const map of maps) for (let i = 0; i < out.length; i++) out[i] += map[i] / maps.length;
-  return out;
 }
 
 const SPACE = /^[▁Ġ ]/;
@@ -87,9 +66,4 @@ function lookedAt(picture, row) {
 
 function wroteFrom(picture, key) {
   return Float32Array.from(picture.rows, (_, row) => picture.weights[row * picture.keys.length + key]);
-}
-
-function percent(weight) {
-  const value = 100 * weight;
-  return (value >= 9.95 || value === 0 ? value.toFixed(0) : value.toFixed(1)) + "\u00a0%";
 }

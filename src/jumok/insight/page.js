@@ -87,27 +87,6 @@ const kind = () => sentence().kinds[state.kind];
 
 // ---- controls
 
-function choice(id, options, chosen, choose) {
-  const buttons = options.map(([value, ...content], at) => {
-    const button = element("button");
-    button.type = "button";
-    button.setAttribute("role", "radio");
-    button.setAttribute("aria-checked", value === chosen);
-    button.tabIndex = value === chosen ? 0 : -1;
-    button.append(...content);
-    button.onclick = () => choose(value);
-    button.onkeydown = (event) => {
-      const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-      if (!step) return;
-      event.preventDefault();
-      const next = (at + step + options.length) % options.length;
-      Promise.resolve(choose(options[next][0])).then(() => $(id).children[next]?.focus());
-    };
-    return button;
-  });
-  $(id).replaceChildren(...buttons);
-}
-
 function change(values) {
   Object.assign(state, values, { held: [-1, -1] });
   return show();
@@ -256,14 +235,7 @@ function cellText(row, key) {
 }
 
 function tip(event, row, key) {
-  const shown = row >= 0 && key >= 0;
-  $("tip").hidden = !shown;
-  if (!shown) return;
-  $("tip").textContent = cellText(row, key);
-  const { offsetWidth: width, offsetHeight: height } = $("tip");
-  const left = Math.max(8, Math.min(event.clientX + 14, innerWidth - width - 8));
-  const top = event.clientY - height - 12 < 8 ? event.clientY + 18 : event.clientY - height - 12;
-  Object.assign($("tip").style, { left: `${left}px`, top: `${top}px` });
+  showTip(event, row >= 0 && key >= 0 ? cellText(row, key) : "");
 }
 
 // (row, key) under the pointer: a cell of the matrix, or a word of any picture
@@ -283,9 +255,8 @@ function under(event) {
 
 const same = (a, b) => a[0] === b[0] && a[1] === b[1];
 
-function dress(theme) {
-  if (theme === "auto") delete document.documentElement.dataset.theme;
-  else document.documentElement.dataset.theme = theme;
+function recolor(theme) {
+  dress(theme);
   mixPalette();
 }
 
@@ -319,12 +290,12 @@ function listen() {
   };
   $("theme").onclick = () => {
     state.theme = { auto: "light", light: "dark", dark: "auto" }[state.theme];
-    dress(state.theme);
+    recolor(state.theme);
     show();
   };
   // paper is white and narrow
-  addEventListener("beforeprint", () => (dress("light"), picture && drawMatrix(picture, true), point(...now)));
-  addEventListener("afterprint", () => (dress(state.theme), picture && drawMatrix(picture), point(...now)));
+  addEventListener("beforeprint", () => (recolor("light"), picture && drawMatrix(picture, true), point(...now)));
+  addEventListener("afterprint", () => (recolor(state.theme), picture && drawMatrix(picture), point(...now)));
   const go = (at) => change({ sentence: (at + book.sentences.length) % book.sentences.length, kind: 0, layer: -1, head: -1 });
   $("previous").onclick = () => go(state.sentence - 1);
   $("next").onclick = () => go(state.sentence + 1);

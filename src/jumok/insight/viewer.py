@@ -65,20 +65,23 @@ def attention_page(sentences: Sequence[AttentionView], title: str) -> str:
     if not sentences:
         raise ValueError("a page needs at least one sentence")
     data = {"title": title, "sentences": [_sentence(view) for view in sentences]}
+    return fill_page("page.html", ["page.css"], ["common.js", "data.js", "views.js", "page.js"], title, data)
+
+
+def fill_page(template: str, styles: Sequence[str], scripts: Sequence[str], title: str, data: dict[str, Any]) -> str:
+    """A page of this room: `template` with its title, the files `styles` and `scripts`, and `data` as JSON put in."""
     # inside a script element only "<" can end it; the rest is for old parsers
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     files = resources.files("jumok.insight")
-    script = "\n".join((files / name).read_text(encoding="utf-8") for name in ("data.js", "views.js", "page.js"))
-    parts = {
-        "title": escape(title),
-        "style": (files / "page.css").read_text(encoding="utf-8"),
-        "script": script,
-        "data": text,
-    }
+
+    def read(names: Sequence[str]) -> str:
+        return "\n".join((files / name).read_text(encoding="utf-8") for name in names)
+
+    parts = {"title": escape(title), "style": read(styles), "script": read(scripts), "data": text}
     # in one go: what is put in is not searched again
-    return re.sub(r"\{\{(\w+)\}\}", lambda m: parts[m[1]], (files / "page.html").read_text(encoding="utf-8"))
+    return re.sub(r"\{\{(\w+)\}\}", lambda m: parts[m[1]], read([template]))
 
 
 def kind_of(name: str) -> Kind:

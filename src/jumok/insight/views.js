@@ -1,14 +1,5 @@
 // The three pictures of one map: the text itself, the matrix, the lines. They share what is pointed at: (row, key).
 
-const $ = (id) => document.getElementById(id);
-
-function element(tag, name, text) {
-  const made = document.createElement(tag);
-  if (name) made.className = name;
-  if (text !== undefined) made.textContent = text;
-  return made;
-}
-
 const CJK = /^[\u1100-\u11ff\u3040-\u30ff\u3130-\u318f\u3400-\u9fff\uac00-\ud7af]+$/;
 
 function label(token, tag = "span") {
@@ -21,7 +12,6 @@ function label(token, tag = "span") {
 }
 
 // 256 colours through the stops --heat-0 .. --heat-3 of the style
-let palette = [];
 function mixPalette() {
   const style = getComputedStyle(document.documentElement);
   const stops = [0, 1, 2, 3].map((i) => {
@@ -33,19 +23,6 @@ function mixPalette() {
     const [a, b, part] = [stops[Math.floor(at)], stops[Math.floor(at) + 1], at % 1];
     return a.map((value, channel) => Math.round(value + (b[channel] - value) * part));
   });
-}
-
-// a cell a pixel; the style makes the pixels large and keeps them crisp
-function paint(canvas, weights, rows, keys, most) {
-  canvas.width = keys;
-  canvas.height = rows;
-  const context = canvas.getContext("2d");
-  const image = context.createImageData(keys, rows);
-  for (let i = 0; i < weights.length; i++) {
-    const [red, green, blue] = palette[Math.min(255, Math.round((255 * weights[i]) / (most || 1)))];
-    image.data.set([red, green, blue, 255], 4 * i);
-  }
-  context.putImageData(image, 0, 0);
 }
 
 function drawStrips(picture) {

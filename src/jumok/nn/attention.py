@@ -144,10 +144,12 @@ class Attention(nn.Module):
         *,
         mask: Mask = FULL,
         state: Cache | None = None,
-    ) -> Float[Tensor, "B Q D"]:
+        queries: int | None = None,
+    ) -> Float[Tensor, "B R D"]:
         """Attend from `x` to itself, to what `state` has seen and itself, or to the projected memory `keys`.
 
-        With a `state` the mask comes from the state, which alone knows which keys belong to which beam.
+        With a `state` the mask comes from the state, which alone knows which keys belong to which beam. With
+        `queries` only the first so many rows of `x` ask, and only theirs are returned.
         """
         if keys is not None:
             (q,) = self._heads(self.q(x), 1)
@@ -159,6 +161,7 @@ class Attention(nn.Module):
                 q, k = self.rotary(torch.stack([q, k]), positions)
             if state is not None:
                 (k, v), mask = state.extend(KeyValue(k, v))
+        q = q[:, :, :queries]
         dropout = self.dropout if self.training else 0.0
         role: Role = "training" if self.training else "encoding" if keys is None and state is None else "decoding"
         path = attention_path(x.device, q.dtype, role, k.shape[2])

@@ -1,4 +1,4 @@
-"""Dropout (Srivastava et al. 2014), with random bits drawn many at a time on the CPU."""
+"""Dropout (Srivastava et al. 2014) and stochastic depth, with random bits drawn many at a time on the CPU."""
 
 import torch
 from torch import Tensor, nn
@@ -45,9 +45,7 @@ class Dropout(nn.Module):
 
     def __init__(self, p: float) -> None:
         super().__init__()
-        if not 0 <= p < 1:
-            raise ValueError(f"a dropout probability is in [0, 1), not {p}")
-        self.p = p
+        self.p = _probability(p)
 
     def forward(self, x: Tensor) -> Tensor:
         return dropout(x, self.p) if self.training else x
@@ -65,3 +63,36 @@ class DropoutAdd(Dropout):
         if y.device.type != "cpu":
             return x + F.dropout(y, self.p, training=True)
         return torch.addcmul(x, y, keep(y, self.p), value=1 / (1 - self.p))
+
+
+class StochasticDepthAdd(DropoutAdd):
+    """``x + b / (1 - depth) * dropout(y)``, ``b ~ Bernoulli(1 - depth)`` for each sample of the batch.
+
+    A sample whose ``b`` is 0 skips the sublayer (Huang et al. 2016, "Deep Networks with Stochastic Depth"); the scale
+    keeps the mean, so that evaluation is the plain sum.
+    """
+
+    def __init__(self, p: float, depth: float) -> None:
+        super().__init__(p)
+        self.depth = _probability(depth)
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:  # type: ignore[override]
+        if not self.training:
+            return x + y
+        kept = keep(y.new_empty(len(y), *[1] * (y.ndim - 1)), self.depth)
+        if self.p:
+            kept = keep(y, self.p).mul_(kept)
+        return torch.addcmul(x, y, kept, value=1 / ((1 - self.p) * (1 - self.depth)))
+
+    def extra_repr(self) -> str:
+        return f"p={self.p}, depth={self.depth}"
+
+
+def residual_sum(dropout: float, stochastic_depth: float) -> DropoutAdd:
+    return StochasticDepthAdd(dropout, stochastic_depth) if stochastic_depth else DropoutAdd(dropout)
+
+
+def _probability(p: float) -> float:
+    if not 0 <= p < 1:
+        raise ValueError(f"a dropout probability is in [0, 1), not {p}")
+    return p

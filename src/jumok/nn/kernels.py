@@ -28,7 +28,7 @@ ATTENTION_PATHS: dict[tuple[str, torch.dtype, Role], Path] = {
 LONG_TRAINING = 512
 
 # (device, smallest width) -> precision of `auto`. CPU figures are for processors with bf16 instructions.
-BF16_FROM_DIM: dict[str, int] = {"cpu": 128, "cuda": 0}
+BF16_FROM_DIM: dict[str, int] = {"cpu": 96, "cuda": 0}
 
 # From this width on 8-bit products decode faster than bf16 on processors with VNNI.
 INT8_FROM_DIM = 256

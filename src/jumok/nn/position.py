@@ -1,4 +1,4 @@
-"""Where a token stands: sinusoidal, learned and rotary positions."""
+"""Where a token stands, in a line (sinusoidal, learned, rotary) or on a grid (sinusoidal)."""
 
 import torch
 from jaxtyping import Float, Int
@@ -20,6 +20,20 @@ class Sinusoidal(nn.Module):
     def forward(self, positions: Int[Tensor, " Q"]) -> Float[Tensor, "Q D"]:
         angles = _angles(positions, self.dim)
         return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1).float()
+
+
+def grid_sinusoid(height: int, width: int, dim: int, device: torch.device | None = None) -> Float[Tensor, "N D"]:
+    """``PE(y, x) = [PE(y); PE(x)]``: half of the dimensions for the row, half for the column (Vaswani's formula each).
+
+    Row by row, ``N = height * width`` (Chen et al. 2021, "An Empirical Study of Training Self-Supervised Vision
+    Transformers"). Raises ValueError if `dim` is no multiple of 4.
+    """
+    if dim % 4:
+        raise ValueError(f"sinusoidal positions on a grid need a dim that is a multiple of 4, not {dim}")
+    line = Sinusoidal(dim // 2)
+    rows, columns = (line(torch.arange(size, device=device)) for size in (height, width))
+    half = (height, width, dim // 2)
+    return torch.cat([rows[:, None].expand(half), columns[None].expand(half)], dim=-1).flatten(0, 1)
 
 
 class Learned(nn.Module):

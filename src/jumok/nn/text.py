@@ -12,7 +12,7 @@ from jumok.nn.dropout import Dropout
 from jumok.nn.mask import Mask
 from jumok.nn.position import Learned, NoPositions, Rotary, Sinusoidal
 from jumok.nn.state import Encoded, PooledBeams
-from jumok.nn.transformer import DecoderBlock, EncoderBlock
+from jumok.nn.transformer import DecoderBlock, Encoder, EncoderBlock, product_dtype
 
 Positions = Literal["sinusoidal", "learned", "rotary", "none"]
 
@@ -50,9 +50,7 @@ class TokenInput(nn.Module):
         if positions is None:
             positions = torch.arange(tokens.shape[1], device=tokens.device)
         x: Tensor = self.embedding(tokens) + self.positions(positions)
-        # the residual stream in the precision of the products: half the traffic of every element-wise pass
-        autocast = torch.is_autocast_enabled(x.device.type)
-        x = self.drop(x.to(torch.get_autocast_dtype(x.device.type) if autocast else self.embedding.weight.dtype))
+        x = self.drop(x.to(product_dtype(self.embedding.weight)))
         return x
 
     def check_length(self, length: int) -> None:
@@ -61,18 +59,18 @@ class TokenInput(nn.Module):
             raise ValueError(f"{length} positions are asked for; {self.positions.weight.shape[0]} were learned")
 
 
-class TextEncoder(nn.Module):
-    """Token input, a stack of encoder blocks, and the last norm of a pre-norm stack."""
+class TextEncoder(Encoder):
+    """Token input, then the encoder."""
 
     def __init__(self, tokens: TokenInput, blocks: Iterable[EncoderBlock], norm: nn.Module) -> None:
-        super().__init__()
-        self.tokens, self.blocks, self.norm = tokens, nn.ModuleList(blocks), norm
+        super().__init__(blocks, norm)
+        self.tokens = tokens
 
-    def forward(self, source: Int[Tensor, "B K"], lengths: Int[Tensor, " B"]) -> Encoded:
-        x, mask = self.tokens(source), Mask(lengths)
-        for block in self.blocks:
-            x = block(x, mask)
-        return Encoded(self.norm(x), mask)
+    def forward(  # type: ignore[override]
+        self, source: Int[Tensor, "B K"], lengths: Int[Tensor, " B"]
+    ) -> Encoded:
+        mask = Mask(lengths)
+        return Encoded(super().forward(self.tokens(source), mask), mask)
 
 
 class TextDecoder(nn.Module):

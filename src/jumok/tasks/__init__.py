@@ -1,14 +1,44 @@
-"""One job a file; and `load_run`, which opens any trained run for use."""
+"""One job a file; `train_recipe` and `load_run`, which find the job of a recipe and of a trained run."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jumok.progress import Counter, Silent
+
 if TYPE_CHECKING:
+    from jumok.tasks.classify import ClassifyRecipe
+    from jumok.tasks.classify_predict import Classifier
+    from jumok.tasks.translate import TranslateRecipe
     from jumok.tasks.translate_predict import Translator
 
 
-def load_run(path: str | Path) -> "Translator":
-    """The predictor of a run, for use from Python. Raises `UserError` as `Translator.load` does."""
+def train_recipe(
+    recipe: "TranslateRecipe | ClassifyRecipe",
+    *,
+    resume: bool = False,
+    say: Callable[[str], None] = print,
+    counter: Counter = Silent,
+) -> None:
+    """Train a recipe of any job. Raises `UserError` as its job does."""
+    if recipe.task == "classify":
+        from jumok.tasks.classify_train import train_classifier
+
+        train_classifier(recipe, resume=resume, say=say, counter=counter)
+    else:
+        from jumok.tasks.translate_train import train_translator
+
+        train_translator(recipe, resume=resume, say=say)
+
+
+def load_run(path: str | Path) -> "Translator | Classifier":
+    """The predictor of a run, for use from Python. Raises `UserError` as its ``load`` does."""
+    from jumok.tasks.runs import task_of
+
+    if task_of(path) == "classify":
+        from jumok.tasks.classify_predict import Classifier
+
+        return Classifier.load(path)
     from jumok.tasks.translate_predict import Translator
 
     return Translator.load(path)

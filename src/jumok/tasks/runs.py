@@ -1,6 +1,9 @@
 """Run directories as the user names them: what a name means, and what a run says of itself."""
 
+import json
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,14 +22,43 @@ def run_path(name: str | Path) -> Path:
     return SHIPPED if str(name).strip() == DEMO else Path(str(name).strip())
 
 
+def task_of(path: str | Path) -> str:
+    """The job of a run, or ``classify`` for published weights. Raises `UserError` for what is neither."""
+    from jumok.training.run import Run
+
+    folder = run_path(str(path).split(",")[0])
+    return "classify" if is_published(folder) else str(Run.open(folder).config.get("task"))
+
+
+def is_published(folder: Path) -> bool:
+    """Whether it holds weights in another tool's layout: a ``config.json`` without Jumok's format beside them."""
+    file = folder / "config.json"
+    if not any(folder.glob("*.safetensors")) and not any(folder.glob("*.bin")):
+        return False
+    try:
+        values = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    except (OSError, ValueError):
+        return False
+    return isinstance(values, dict) and "format" not in values
+
+
 def translator_config(run: "Run") -> dict[str, Any]:
     """The ``config.json`` of a translator's run. Raises `UserError` for another task, and if it lacks a part."""
+    return _whole_config(run, "translate", "translator", ("data", "decoding"))
+
+
+def classifier_config(run: "Run") -> dict[str, Any]:
+    """The ``config.json`` of a classifier's run. Raises `UserError` for another task, and if it lacks a part."""
+    return _whole_config(run, "classify", "classifier", ("data",))
+
+
+def _whole_config(run: "Run", task: str, what: str, groups: tuple[str, ...]) -> dict[str, Any]:
     config = run.config
-    if config.get("task") != "translate":
-        raise UserError(f"{run.path} is a run of the task {config.get('task')}; this needs a translator")
+    if config.get("task") != task:
+        raise UserError(f"{run.path} is a run of the task {config.get('task')}; this needs a {what}")
     recipe = config.get("recipe")
     parts = {"recipe": recipe, "model": config.get("model")}
-    parts |= {f"recipe.{key}": recipe.get(key) for key in ("data", "decoding")} if isinstance(recipe, dict) else {}
+    parts |= {f"recipe.{key}": recipe.get(key) for key in groups} if isinstance(recipe, dict) else {}
     lacking = [name for name, part in parts.items() if not isinstance(part, dict)]
     if lacking:
         file = run.path / "config.json"
@@ -34,6 +66,22 @@ def translator_config(run: "Run") -> dict[str, Any]:
             f"{file} is damaged: it lacks {', '.join(lacking)}; restore the run from a copy, or train again"
         )
     return config
+
+
+@contextmanager
+def into_run(path: str, resume: bool) -> Iterator["Run"]:
+    """The run to train into. If nothing was written to a new one, nothing stays: an empty folder would only puzzle."""
+    from jumok.training.run import Run, first_process
+
+    new = not Path(path).exists()
+    run = Run.create(path, resume=resume)
+    try:
+        yield run
+    except BaseException:
+        if new and first_process():
+            with suppress(OSError):
+                run.path.rmdir()
+        raise
 
 
 def describe_run(path: str | Path) -> dict[str, dict[str, Any]]:

@@ -26,10 +26,13 @@ from jumok.nn import kernels
 from jumok.nn.loss import smoothed_cross_entropy
 from jumok.nn.position import Learned
 from jumok.nn.rows import take_rows
+from jumok.tasks.runs import run_path, translator_config
 from jumok.tasks.translate_predict import Translator
 from jumok.tasks.translator_options import ModelOptions, TransformerOptions, sized
-from jumok.training.options import TrainingOptions
+from jumok.training.options import TextTraining
+from jumok.training.run import Run
 from jumok.training.task import Loss, Report
+from jumok.training.weights import load_weights
 
 __all__ = ["TranslateRecipe", "TranslateTask", "Translator", "ValidationOptions"]
 
@@ -55,7 +58,7 @@ class TranslateRecipe(Config):
     tokenizer: TokenizerConfig = Field(description="the subword model, trained on the training text")
     model: ModelOptions = Field(default_factory=lambda: TransformerOptions.model_validate({}), description="the model")
     label_smoothing: float = Field(0.1, ge=0, lt=1, description="share of probability spread over the vocabulary")
-    training: TrainingOptions = Field(description="the training")
+    training: TextTraining = Field(description="the training")
     validation: ValidationOptions = Field(
         default_factory=lambda: ValidationOptions.model_validate({}), description="the validation"
     )
@@ -254,9 +257,14 @@ class TranslateTask:
             },
         }
 
+    def start(self, model: nn.Module) -> None:
+        if self.recipe.from_ is not None:
+            run = Run.open(run_path(self.recipe.from_))
+            self.check_start(translator_config(run))
+            load_weights(model, run.weights(), str(run.path))
+
     def check_start(self, config: dict[str, Any]) -> None:
-        if config.get("task") != "translate":
-            raise UserError(f"from = {self.recipe.from_} is a run of the task {config.get('task')}, not translate")
+        """Raises `UserError` if the weights of the translator with this ``config.json`` cannot start this one."""
         mine = self.config.model_dump(mode="json")
         family = config["model"].get("architecture", "transformer")
         if family != mine["architecture"]:

@@ -1,24 +1,18 @@
-"""The demo: generated data, a small model trained on it, and what it learnt, attention included."""
+"""What the demo's translator learnt of its generated data, attention included."""
 
 import json
 import re
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from jumok.config import override, parse, read_recipe
 from jumok.data.generated import Example, Link
-from jumok.data.sample import write_sample
 from jumok.data.text import read_lines
-from jumok.errors import UserError
 from jumok.insight.maps import alignment_accuracy, average
 from jumok.insight.viewer import AttentionView
 from jumok.metrics.text import exact_match
-from jumok.tasks.runs import RECIPES, translator_config
 from jumok.tasks.translate import TranslateRecipe
 from jumok.tasks.translate_predict import Translator
-from jumok.training.run import Run
 
 SHOWN = 8
 ALIGNED = 200  # test sentences whose attention is scored
@@ -38,45 +32,6 @@ class Shown:
     alignment: float
     layer: str
     view: AttentionView
-
-
-def prepare(assignments: list[str], say: Callable[[str], None]) -> TranslateRecipe:
-    """The demo's recipe, with its data written and the place of its run free.
-
-    Data from an earlier demo is used again and its run is replaced, both beside each other: ``runs/demo-data`` and
-    ``runs/demo``. Raises `UserError` if the run there is not a demo's.
-    """
-    values = override(read_recipe(RECIPES / "demo.yaml"), assignments)
-    run = Path(str(values["run"]))
-    home = run.with_name(f"{run.name}-data")
-    own = not any(assignment.startswith("data.folder=") for assignment in assignments)
-    if own:
-        values["data"]["folder"] = str(home / "translate")
-    recipe = parse(TranslateRecipe, values, "the demo's recipe")
-    _remove_old(run, recipe, say)
-    # its README is written last: where that stands, all of the data does
-    if own and not (home / "translate" / "README.txt").exists():
-        for line in write_sample(home):
-            say(line)
-    return recipe
-
-
-def _remove_old(path: Path, recipe: TranslateRecipe, say: Callable[[str], None]) -> None:
-    """Make room where an earlier demo's run stands."""
-    if not (path / "config.json").exists():
-        return  # what else may stand there, `Run.create` looks at
-    data = translator_config(Run.open(path))["recipe"]["data"]
-    if (data.get("folder"), data.get("source"), data.get("target")) != (
-        recipe.data.folder,
-        recipe.data.source,
-        recipe.data.target,
-    ):
-        raise UserError(f"{path} is a run that the demo did not make; choose another: jumok demo run=DIR")
-    say(f"replacing {path}, which an earlier demo made")
-    try:
-        shutil.rmtree(path)
-    except OSError as error:
-        raise UserError(f"cannot remove {path}: {error.strerror}; choose another: jumok demo run=DIR") from error
 
 
 def show(recipe: TranslateRecipe, advance: Callable[[int], None] | None = None) -> Shown:

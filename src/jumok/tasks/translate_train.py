@@ -1,15 +1,13 @@
 """From a recipe to a run: which tokenizer, which data, and the loop."""
 
 from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
 
 from jumok.data.tokenizer import Tokenizer, TokenizerPair
 from jumok.errors import UserError
-from jumok.tasks.runs import run_path, translator_config
+from jumok.tasks.runs import into_run, run_path, translator_config
 from jumok.tasks.translate import TranslateRecipe, TranslateTask
 from jumok.training.loop import train
-from jumok.training.run import Run, first_process
+from jumok.training.run import Run
 
 
 def train_translator(
@@ -22,16 +20,9 @@ def train_translator(
     start = Run.open(run_path(recipe.from_)) if recipe.from_ else None
     if start is not None:
         translator_config(start)  # whole, and a translator's: before anything is written
-    new = not Path(recipe.run).exists()
-    run = Run.create(recipe.run, resume=resume)
-    try:
+    with into_run(recipe.run, resume) as run:
         task = TranslateTask(recipe, _stored_tokenizers(recipe, run, start, resume), say)
-        train(task, recipe.training, run, seed=recipe.seed, resume=resume, from_run=start)
-    except BaseException:
-        if new and first_process():  # nothing was written, so nothing stays: an empty folder would only puzzle
-            with suppress(OSError):
-                run.path.rmdir()
-        raise
+        train(task, recipe.training, run, seed=recipe.seed, resume=resume)
     return task
 
 

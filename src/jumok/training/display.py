@@ -14,11 +14,13 @@ from rich.progress import Progress as Bar
 class Display:
     """Step, epoch, loss, rate and time left, and the notes and scores between them.
 
-    `shown` is False in all but the first process. The time left is extrapolated from this session.
+    `shown` is False in all but the first process; `unit` is what the rate counts. The time left is
+    extrapolated from this session.
     """
 
-    def __init__(self, share: float, shown: bool) -> None:
+    def __init__(self, share: float, shown: bool, unit: str) -> None:
         self._console = Console(quiet=not shown, highlight=False, soft_wrap=True)
+        self._unit = unit
         self._from, self._began, self._printed = share, time.monotonic(), 0.0
         self._bar = Bar(
             TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[left]}"),
@@ -37,10 +39,10 @@ class Display:
         self._bar.stop()
 
     def step(self, step: int, epoch: int, loss: float, rate: float, share: float) -> None:
-        """One step done; `rate` is in target tokens a second, `share` how much of the training is done."""
+        """One step done; `rate` is in units a second, `share` how much of the training is done."""
         done, spent = share - self._from, time.monotonic() - self._began
         left = f"{timedelta(seconds=round(spent * (1 - share) / done))} left" if done > 0 and share < 1 else ""
-        text = f"step {step}  epoch {epoch + 1}  loss {loss:.4f}  {rate:,.0f} tokens/s"
+        text = f"step {step}  epoch {epoch + 1}  loss {loss:.4f}  {rate:,.0f} {self._unit}/s"
         self._bar.update(self._task, description=text, completed=share, left=left)
         if not self._console.is_terminal and spent - self._printed > 10:
             self._printed = spent

@@ -7,7 +7,7 @@ GPU the same state is restored, but kernels that add up in varying order may rou
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import torch
@@ -18,6 +18,7 @@ from jumok.training.average import MovingAverage
 from jumok.training.describe import changes, describe, surroundings
 from jumok.training.display import Display
 from jumok.training.interrupt import Stop
+from jumok.training.loading import deal, loaded, processes_to_load
 from jumok.training.logs import Logs
 from jumok.training.options import TrainingOptions
 from jumok.training.processes import PRECISIONS, deterministic, device_type, first_only, gather, start
@@ -30,15 +31,12 @@ from jumok.training.task import B, Task
 from jumok.training.weights import load_optimizer, load_weights, optimizer_tensors, weights_of
 
 
-def train(
-    task: Task[B], options: TrainingOptions, run: Run, *, seed: int, resume: bool = False, from_run: Run | None = None
-) -> None:
+def train(task: Task[B], options: TrainingOptions, run: Run, *, seed: int, resume: bool = False) -> None:
     r"""Train `task` into `run` until a limit of `options`; the weights to use end in ``model.safetensors``.
 
     A step's gradient is :math:`\sum_b \nabla L_b / \sum_b w_b` over the ``accumulate`` batches :math:`b` of every
     process, :math:`L_b` being the summed loss and :math:`w_b` the weight. With `resume` the run continues from its
-    newest whole state, if it has one; with `from_run` the first weights are those of that run. Ctrl-C or SIGTERM
-    finishes the step, saves, and raises `KeyboardInterrupt`.
+    newest whole state, if it has one. Ctrl-C or SIGTERM finishes the step, saves, and raises `KeyboardInterrupt`.
 
     Raises `UserError` for what a user can mend: options that do not fit the saved state, a batch too large for the
     memory, a loss that is no number (the last good state stays), a full disk.
@@ -67,9 +65,8 @@ def train(
                 f"{run.path} has weights, but its saved states are gone ({snapshots.folder}): it cannot be resumed; "
                 f"choose another run=, with from={run.path} to begin with these weights"
             )
-        if from_run is not None and snapshot is None:
-            task.check_start(from_run.config)
-            load_weights(model, from_run.weights(), str(from_run.path))
+        if snapshot is None:
+            task.start(model)
         module = fabric.setup_module(Whole(model))
         groups = task.groups(model, options.weight_decay)
         optimizer = torch.optim.AdamW(groups, lr=0.0, betas=options.betas, eps=options.epsilon, fused=True)
@@ -80,6 +77,7 @@ def train(
         if not per_epoch:
             raise UserError("there is nothing to train on: the first epoch has no batch; look at the data report above")
         planned = planned_steps(options, per_epoch)
+        loaders = processes_to_load(options.loaders, fabric.device.type)
         progress, lines, damaged = Progress(), 0, False
         randomness.seed_all((seed + 1) * 1_000_003 + rank)
 
@@ -119,12 +117,13 @@ def train(
             if progress.best is None:  # nothing better is known yet, so the run is usable with these
                 first_only(fabric, keep_weights, run, kept, "last", progress, {})
 
-        with Display(progress.share(options), fabric.is_global_zero) as display:
+        with Display(progress.share(options), fabric.is_global_zero, options.UNIT) as display:
             for note in notes:
                 display.note(note)
             batches: Sequence[list[int]] = []
+            loads: Iterator[B] = iter(())
             began = time.monotonic() - progress.seconds
-            stopping, saved, tokens, busy = False, progress.step, 0.0, 0.0
+            stopping, saved, units, busy = False, progress.step, 0.0, 0.0
             while True:
                 # Between two steps: stop, validate, save, end.
                 if stopping:
@@ -154,6 +153,8 @@ def train(
                     batches = task.batches(progress.epoch)
                     if not progress.enter(batches):
                         display.note(f"the batches changed; continuing at the same share of epoch {progress.epoch + 1}")
+                    deals = deal(batches[progress.position :], options.accumulate, rank, world)
+                    loads = loaded(task, progress.epoch, deals, loaders)
                 dealt = batches[progress.position : progress.position + options.accumulate * world]
                 mine, turns = dealt[rank::world], math.ceil(len(dealt) / world)
                 started = time.monotonic()
@@ -164,7 +165,7 @@ def train(
                 names: tuple[str, ...] = ()
                 for turn in range(turns):
                     share = 1.0 if turn < len(mine) else 0.0
-                    batch = task.load(mine[turn] if share else dealt[0], progress.epoch).to(fabric.device)
+                    batch = next(loads).to(fabric.device)
                     with fabric.no_backward_sync(module, enabled=turn < turns - 1):
                         total, weight, metrics = module(partial(task.loss, model, batch))
                         fabric.backward(total * share)
@@ -186,7 +187,7 @@ def train(
 
                 rate = learning_rate(options, progress.step + 1, planned)
                 for part in optimizer.param_groups:
-                    part["lr"] = rate
+                    part["lr"] = rate * part.get("scale", 1.0)
                 optimizer.step()
                 progress.advance(len(dealt))
                 if average is not None:
@@ -196,14 +197,14 @@ def train(
 
                 # What it says.
                 stopping, progress.seconds = votes > 0, seconds
-                tokens, busy = tokens + weighed, busy + time.monotonic() - started
+                units, busy = units + weighed, busy + time.monotonic() - started
                 progress.add({"loss": loss, "weight": weighed, **dict(zip(names, extra, strict=True))})
-                display.step(progress.step, progress.epoch, loss / weighed, tokens / busy, progress.share(options))
+                display.step(progress.step, progress.epoch, loss / weighed, units / busy, progress.share(options))
                 if progress.step % options.log_every == 0:
                     line = {"step": progress.step, "epoch": progress.epoch, **progress.means(), "gradient_norm": length}
-                    line |= {"learning_rate": rate, "tokens_per_second": tokens / busy, "minutes": seconds / 60}
+                    line |= {"learning_rate": rate, f"{options.UNIT}_per_second": units / busy, "minutes": seconds / 60}
                     first_only(fabric, logs.write, line)
-                    progress.window, tokens, busy = {}, 0.0, 0.0
+                    progress.window, units, busy = {}, 0.0, 0.0
 
             if len(progress.members) > 1:
                 state = (run, progress, snapshots, logs, display)

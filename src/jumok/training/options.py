@@ -1,6 +1,6 @@
 """What a user may say about training: one frozen group of keys, `training` in a recipe."""
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -9,11 +9,15 @@ from jumok.errors import UserError
 
 
 class TrainingOptions(Config):
-    """How a model is trained: size of a step, optimiser, schedule, limits, validation, what is kept.
+    """How a model is trained: optimiser, schedule, limits, validation, what is kept; a subclass has a batch's size.
 
+    `SIZE` is the key of that size; `UNIT` is what it, and the rate of training, is counted in.
     At least one of `steps`, `epochs`, `minutes` must be set; the first one reached ends the training.
     Raises `UserError` without a limit, and for a cosine schedule without a planned end (`steps` or `epochs`).
     """
+
+    SIZE: ClassVar[str]
+    UNIT: ClassVar[str]
 
     precision: Literal["auto", "fp32", "bf16"] = Field(
         default="auto", description="arithmetic; auto: by a committed table"
@@ -23,7 +27,6 @@ class TrainingOptions(Config):
     threads: int | None = Field(
         default=None, ge=1, description="threads a process; null: the cores shared by the processes"
     )
-    batch_tokens: int = Field(default=4096, ge=1, description="target tokens a batch, padding counted")
     accumulate: int = Field(default=1, ge=1, description="batches a process adds up before one step of the optimiser")
     learning_rate: float = Field(default=5e-4, gt=0, description="the highest learning rate, reached after the warm-up")
     schedule: Literal["inverse_sqrt", "cosine", "constant"] = Field(
@@ -63,3 +66,46 @@ class TrainingOptions(Config):
                 " (training.minutes alone cannot plan it; inverse_sqrt and constant can do without)"
             )
         return self
+
+    @property
+    def loaders(self) -> int | None:
+        """Processes that load batches ahead; 0: the training process itself; None: as many as pay off here."""
+        return 0
+
+
+class TextTraining(TrainingOptions):
+    """Training on token batches of sentences of like length."""
+
+    SIZE: ClassVar = "batch_tokens"
+    UNIT: ClassVar = "tokens"
+
+    batch_tokens: int = Field(default=4096, ge=1, description="target tokens a batch, padding counted")
+
+
+class ImageTraining(TrainingOptions):
+    """Training on batches of so many images; what is rarely changed is fixed, to keep the keys few."""
+
+    SIZE: ClassVar = "batch_images"
+    UNIT: ClassVar = "images"
+
+    betas: ClassVar[tuple[float, float]] = (0.9, 0.999)  # type: ignore[misc]
+    epsilon: ClassVar[float] = 1e-8  # type: ignore[misc]
+    threads: ClassVar[int | None] = None  # type: ignore[misc]
+    average: ClassVar[int] = 0  # type: ignore[misc]
+    keep: ClassVar[int] = 2  # type: ignore[misc]
+    metric: str = Field(default="top1", description="which score decides what is best, and early stopping")
+    schedule: Literal["inverse_sqrt", "cosine", "constant"] = Field(
+        default="cosine", description="learning rate after the warm-up"
+    )
+    warmup: int = Field(default=500, ge=0, description="steps over which the learning rate rises from 0")
+    weight_decay: float = Field(
+        default=0.05, ge=0, description="AdamW's decay, not applied to norms, biases, positions, tokens in front"
+    )
+    batch_images: int = Field(default=128, ge=1, description="images a batch")
+    workers: int | None = Field(
+        default=None, ge=0, description="processes that load images ahead; empty: none on a CPU, which has no core left"
+    )
+
+    @property
+    def loaders(self) -> int | None:
+        return self.workers

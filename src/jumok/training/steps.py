@@ -48,7 +48,7 @@ class Whole(nn.Module):
 def try_largest(task: Task[B], fabric: Fabric, module: Any, optimizer: Optimizer, options: TrainingOptions) -> None:
     """One forward and backward pass of the largest batch; neither weights, buffers nor random states change.
 
-    Raises `UserError` naming ``training.batch_tokens`` if the memory does not suffice.
+    Raises `UserError` naming the key of a batch's size if the memory does not suffice.
     """
     model = module.module.model
     buffers = [buffer.clone() for buffer in model.buffers()]
@@ -64,9 +64,10 @@ def try_largest(task: Task[B], fabric: Fabric, module: Any, optimizer: Optimizer
     except (RuntimeError, MemoryError) as error:
         if isinstance(error, RuntimeError) and not _out_of_memory(error):
             raise
+        size = getattr(options, options.SIZE)
         raise UserError(
-            f"the largest batch does not fit into the memory of {fabric.device}; lower training.batch_tokens"
-            f" (now {options.batch_tokens}) and raise training.accumulate (now {options.accumulate}) to make up for it"
+            f"the largest batch does not fit into the memory of {fabric.device}; lower training.{options.SIZE} (now"
+            f" {size}) and raise training.accumulate (now {options.accumulate}) to make up for it"
         ) from error
     optimizer.zero_grad(set_to_none=True)
     with torch.no_grad():

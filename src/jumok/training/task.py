@@ -53,7 +53,10 @@ class Task(Protocol[B]):
         ...
 
     def load(self, indices: list[int], epoch: int) -> B:
-        """Those samples collated: a pure function too (sampling is seeded by seed, epoch and index)."""
+        """Those samples collated: a pure function too (what is drawn is seeded by seed, epoch and index).
+
+        It may be called in another process, ahead of its turn.
+        """
         ...
 
     def largest(self) -> list[int]:
@@ -79,7 +82,7 @@ class Task(Protocol[B]):
         ...
 
     def groups(self, model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-        """Parameter groups for AdamW (no decay on norms, biases, positions)."""
+        """Parameter groups for AdamW (no decay on norms, biases, positions); `scale` multiplies a group's rate."""
         ...
 
     def snapshot(self, folder: Path) -> None:
@@ -90,6 +93,9 @@ class Task(Protocol[B]):
         """JSON for ``config.json``: ``task`` (name), ``recipe`` (all options), ``model`` (sizes), ``data`` (hashes)."""
         ...
 
-    def check_start(self, config: dict[str, Any]) -> None:
-        """Raises `UserError` if the weights of the run with this ``config.json`` cannot start this task (``from``)."""
+    def start(self, model: nn.Module) -> None:
+        """Put the weights that ``from`` names into a fresh model; without ``from`` there is nothing to do.
+
+        Raises `UserError` if they do not fit.
+        """
         ...

@@ -1,6 +1,6 @@
 """A model's and an optimiser's state as plain named tensors, and back, with names in the messages."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -22,11 +22,18 @@ def load_weights(model: nn.Module, tensors: dict[str, Tensor], where: str) -> No
     """
     own = dict(_unique(model))
     tied = set(model.state_dict()) - set(own)
-    missing = sorted(own.keys() - tensors.keys())
-    surplus = sorted(tensors.keys() - own.keys() - tied)
+    check_fit(own, {name: tensor for name, tensor in tensors.items() if name not in tied}, where)
+    for name, tensor in own.items():
+        tensor.copy_(tensors[name])
+
+
+def check_fit(wanted: Mapping[str, Tensor], tensors: Mapping[str, Tensor], where: str) -> None:
+    """Raises `UserError` that lists missing and surplus names of `tensors` and unequal shapes, if there are any."""
+    missing = sorted(wanted.keys() - tensors.keys())
+    surplus = sorted(tensors.keys() - wanted.keys())
     unequal = [
         f"{name} is {list(tensors[name].shape)}, wanted {list(tensor.shape)}"
-        for name, tensor in own.items()
+        for name, tensor in wanted.items()
         if name in tensors and tensors[name].shape != tensor.shape
     ]
     if missing or surplus or unequal:
@@ -36,8 +43,6 @@ def load_weights(model: nn.Module, tensors: dict[str, Tensor], where: str) -> No
             if names
         ]
         raise UserError(f"the weights of {where} do not fit this model ({'; '.join(parts)}); use the same model sizes")
-    for name, tensor in own.items():
-        tensor.copy_(tensors[name])
 
 
 def optimizer_tensors(model: nn.Module, optimizer: Optimizer) -> dict[str, Tensor]:

@@ -1,0 +1,70 @@
+"""The ``model`` keys of a `classify` recipe; how many channels and classes there are, the data say."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from jumok.models.classifiers import CONFIGS, ClassifierConfig
+from jumok.models.resnet import ResNetConfig
+from jumok.models.vit import DeiTConfig, ViTConfig
+from jumok.tasks.model_options import family, with_preset
+
+
+class ViTOptions(ViTConfig):
+    """A preset and what is changed in it."""
+
+    channels: ClassVar[int] = 3  # type: ignore[misc]
+    classes: ClassVar[int] = 2  # type: ignore[misc]
+    norm_epsilon: ClassVar[float] = 1e-6  # type: ignore[misc]
+    distillation_token: ClassVar[bool] = False  # type: ignore[misc]
+    attention_dropout: ClassVar[float] = 0.0  # type: ignore[misc]
+    preset_: Literal["ti", "s", "b", "l", "small"] = Field("s", alias="preset", description="sizes to start from")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_preset(cls, values: Any) -> Any:
+        return with_preset(cls.PRESETS, cls.model_fields["preset_"].default, values)
+
+
+class DeiTOptions(DeiTConfig):
+    """A preset and what is changed in it."""
+
+    channels: ClassVar[int] = 3  # type: ignore[misc]
+    classes: ClassVar[int] = 2  # type: ignore[misc]
+    norm_epsilon: ClassVar[float] = 1e-6  # type: ignore[misc]
+    attention_dropout: ClassVar[float] = 0.0  # type: ignore[misc]
+    preset_: Literal["ti", "s", "b", "l", "small"] = Field("s", alias="preset", description="sizes to start from")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_preset(cls, values: Any) -> Any:
+        return with_preset(cls.PRESETS, cls.model_fields["preset_"].default, values)
+
+
+class ResNetOptions(ResNetConfig):
+    """A preset and what is changed in it."""
+
+    channels: ClassVar[int] = 3  # type: ignore[misc]
+    classes: ClassVar[int] = 2  # type: ignore[misc]
+    preset_: Literal["resnet18", "resnet20", "small"] = Field(
+        "resnet18", alias="preset", description="sizes to start from"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_preset(cls, values: Any) -> Any:
+        return with_preset(cls.PRESETS, cls.model_fields["preset_"].default, values)
+
+
+ClassifierOptions = Annotated[
+    Annotated[ViTOptions, Tag("<vit>")]
+    | Annotated[DeiTOptions, Tag("<deit>")]
+    | Annotated[ResNetOptions, Tag("<resnet>")],
+    Discriminator(family(CONFIGS, "vit")),
+]
+
+
+def sized(options: ViTOptions | DeiTOptions | ResNetOptions, channels: int, classes: int) -> ClassifierConfig:
+    """The config of a model for images of so many channels and classes."""
+    values = options.model_dump(exclude={"preset_"})
+    return CONFIGS[options.architecture](channels=channels, classes=classes, **values)
