@@ -1,0 +1,109 @@
+"""What every study needs: trainings that go on where they were stopped, equal in time, and scores kept as they come."""
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jumok.config import parse
+from jumok.data.images import ImageSet, read_images
+from jumok.files import atomic_write
+from jumok.tasks.classify import ClassifyRecipe
+from jumok.tasks.classify_evaluate import Evaluation, evaluate, labelled
+from jumok.tasks.classify_predict import Classifier
+from jumok.tasks.classify_train import train_classifier
+from jumok.training.run import Run
+
+PACE_STEPS = 40  # steps of the trial that tells how many epochs fit into the minutes
+Values = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Study:
+    """A folder of runs, the data, and how long a student may learn."""
+
+    out: Path
+    data: Path
+    minutes: float
+    seeds: tuple[int, ...]
+    say: Callable[[str], None]
+
+    def recipe(self, model: Mapping[str, Any], **changes: Any) -> Values:
+        """The options that all models of a study share; `changes` go over them, group by group."""
+        values: Values = {
+            "task": "classify",
+            "data": {"folder": str(self.data)},
+            "model": dict(model),
+            "augmentation": {"crop": "shift"},
+            "training": {
+                "batch_images": 128, "learning_rate": 1e-3, "warmup": 300, "weight_decay": 0.05, "ema": 0.999,
+                "log_every": 20, "tensorboard": False,
+            },
+        }  # fmt: skip
+        for key, value in changes.items():
+            name = "from" if key == "from_" else key
+            values[name] = values.get(name, {}) | value if isinstance(value, dict) else value
+        return values
+
+    def trained(self, name: str, values: Values, minutes: float | None = None) -> Path:
+        """The run `name` of this recipe, trained for `minutes` of this machine unless it is there already.
+
+        A cosine needs a planned end, so a short trial first tells how many epochs the minutes hold.
+        """
+        run = self.out / name
+        if (run / "done").is_file():
+            return run
+        plan = self.out / f"{name}.plan.json"
+        if not plan.exists():
+            rate, images = self._pace(name, values)
+            minutes = self.minutes if minutes is None else minutes
+            epochs = max(1, round(minutes * 60 * rate / images))
+            atomic_write(plan, json.dumps({"minutes": minutes, "images_per_second": rate, "epochs": epochs}))
+        planned = json.loads(plan.read_text())
+        self.say(f"{name}: {planned['epochs']} epochs, about {planned['minutes']:.0f} minutes")
+        training = values["training"] | {"epochs": planned["epochs"]}
+        recipe = parse(ClassifyRecipe, values | {"run": str(run), "training": training}, name)
+        train_classifier(recipe, resume=run.exists(), say=lambda _: None)
+        atomic_write(run / "done", "")
+        return run
+
+    def _pace(self, name: str, values: Values) -> tuple[float, int]:
+        """Images a second of this training, and how many images an epoch has."""
+        trial = self.out / f"{name}.trial"
+        shutil.rmtree(trial, ignore_errors=True)
+        training = values["training"] | {"steps": PACE_STEPS, "log_every": PACE_STEPS // 2, "save_every": 0}
+        recipe = parse(ClassifyRecipe, values | {"run": str(trial), "training": training}, name)
+        task = train_classifier(recipe, say=lambda _: None)
+        lines = [json.loads(line) for line in (trial / "metrics.jsonl").read_text().splitlines()]
+        rates = [line["images_per_second"] for line in lines if "images_per_second" in line]
+        shutil.rmtree(trial)
+        return rates[-1], len(task.train)
+
+    def score(self, run: Path, change: Callable[[ImageSet], ImageSet] | None = None) -> Evaluation:
+        """A run on the validation images."""
+        classifier = Classifier.load(run)
+        images = labelled(self.data / "val", classifier)
+        return evaluate(classifier, images if change is None else change(images))
+
+    def facts(self, run: Path) -> Values:
+        """What stands beside a score: parameters, epochs, minutes."""
+        lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+        last = [line for line in lines if "minutes" in line][-1]
+        count = sum(tensor.numel() for tensor in Run.open(run).weights().values())
+        return {"parameters": count, "epochs": last["epoch"] + 1, "minutes": round(last["minutes"], 1)}
+
+
+def part(data: Path, folder: Path, share: float) -> Path:
+    """A copy of `data` whose training part is the first `share` of each class, as a list; nothing is copied."""
+    train = read_images(data, "train")
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = ["path,label"]
+    for place, name in enumerate(train.classes):
+        own = [path for path, label in zip(train.paths, train.labels, strict=True) if label == place]
+        rows += [f"{path.resolve()},{name}" for path in own[: max(1, round(share * len(own)))]]
+    atomic_write(folder / "train.csv", "\n".join(rows) + "\n")
+    if not (folder / "val").exists():
+        (folder / "val").symlink_to((data / "val").resolve())
+    return folder
