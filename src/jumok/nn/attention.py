@@ -161,7 +161,8 @@ class Attention(nn.Module):
                 q, k = self.rotary(torch.stack([q, k]), positions)
             if state is not None:
                 (k, v), mask = state.extend(KeyValue(k, v))
-        q = q[:, :, :queries]
+        if queries is not None:
+            q = q[:, :, :queries]
         dropout = self.dropout if self.training else 0.0
         role: Role = "training" if self.training else "encoding" if keys is None and state is None else "decoding"
         path = attention_path(x.device, q.dtype, role, k.shape[2])

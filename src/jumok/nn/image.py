@@ -192,6 +192,8 @@ class PatchInput(nn.Module):
 class ImageEncoder(Encoder):
     """Patch input, then the encoder; `grid` is how many patches stand below and beside each other."""
 
+    tokens: PatchInput
+
     def __init__(
         self,
         tokens: PatchInput,
@@ -201,12 +203,12 @@ class ImageEncoder(Encoder):
         grid: Grid,
         checkpointing: bool = False,
     ) -> None:
-        super().__init__(blocks, norm, checkpointing=checkpointing)
-        self.tokens, self.grid = tokens, grid
+        super().__init__(tokens, blocks, norm, checkpointing=checkpointing)
+        self.grid, self.prefix = grid, len(tokens.prefix)
 
     def forward(  # type: ignore[override]
         self, images: Float[Tensor, "B C H W"], read: int | None = None
     ) -> Encoded:
         """Features of the tokens in front, then of each patch; with `read` of the first so many, for less work."""
         features = super().forward(self.tokens(images), FULL, read)
-        return Encoded(features, FULL, prefix=len(self.tokens.prefix), grid=self.grid)
+        return Encoded(features, FULL, prefix=self.prefix, grid=self.grid)

@@ -62,9 +62,10 @@ class TokenInput(nn.Module):
 class TextEncoder(Encoder):
     """Token input, then the encoder."""
 
+    tokens: TokenInput
+
     def __init__(self, tokens: TokenInput, blocks: Iterable[EncoderBlock], norm: nn.Module) -> None:
-        super().__init__(blocks, norm)
-        self.tokens = tokens
+        super().__init__(tokens, blocks, norm)
 
     def forward(  # type: ignore[override]
         self, source: Int[Tensor, "B K"], lengths: Int[Tensor, " B"]

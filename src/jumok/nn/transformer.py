@@ -62,7 +62,7 @@ class PostNorm(nn.Module):
 
     def forward(self, x: Tensor, sublayer: Callable[[Tensor], Tensor]) -> Tensor:
         y = sublayer(x)
-        z: Tensor = self.norm(self.add(x[:, : y.shape[1]], y))
+        z: Tensor = self.norm(self.add(_first(x, y.shape[1]), y))
         return z
 
 
@@ -78,7 +78,7 @@ class PreNorm(nn.Module):
 
     def forward(self, x: Tensor, sublayer: Callable[[Tensor], Tensor]) -> Tensor:
         y = sublayer(self.norm(x))
-        z: Tensor = self.add(x[:, : y.shape[1]], y)
+        z: Tensor = self.add(_first(x, y.shape[1]), y)
         return z
 
 
@@ -126,13 +126,18 @@ class EncoderBlock(nn.Module):
 class Encoder(nn.Module):
     """A stack of encoder blocks and the last norm of a pre-norm stack: the one encoder, of text and of images.
 
+    `tokens` makes vectors of what is read; how they go into ``forward`` is the subclass's matter.
+
     With `checkpointing` a training step keeps only what goes from block to block and computes the rest again for the
     gradient (Chen et al. 2016): less memory, a third more time, the same numbers.
     """
 
-    def __init__(self, blocks: Iterable[EncoderBlock], norm: nn.Module, *, checkpointing: bool = False) -> None:
+    def __init__(
+        self, tokens: nn.Module, blocks: Iterable[EncoderBlock], norm: nn.Module, *, checkpointing: bool = False
+    ) -> None:
         super().__init__()
-        self.blocks, self.norm, self.checkpointing = nn.ModuleList(blocks), norm, checkpointing
+        self.tokens, self.blocks, self.norm = tokens, nn.ModuleList(blocks), norm
+        self.checkpointing = checkpointing
 
     def forward(self, x: Float[Tensor, "B K D"], mask: Mask = FULL, read: int | None = None) -> Float[Tensor, "B Q D"]:
         """Features of every row; with `read` of the first so many, for which the last block does no other's work."""
@@ -142,7 +147,7 @@ class Encoder(nn.Module):
             queries = read if block is self.blocks[-1] and not block.attention.tap.active else None
             again = self.checkpointing and self.training
             x = checkpoint(block, x, mask, queries, use_reentrant=False) if again else block(x, mask, queries)
-        x = self.norm(x[:, :read])
+        x = self.norm(x if read is None else _first(x, read))
         return x
 
 
@@ -183,6 +188,11 @@ class DecoderBlock(nn.Module):
         x = self.around_cross(x, lambda y: self.cross(y, memory, mask=memory_mask))
         x = self.around_feed_forward(x, self.feed_forward)
         return x
+
+
+def _first(x: Tensor, rows: int) -> Tensor:
+    """``x[:, :rows]``; where that is all of it no slice is made, whose gradient would be one more copy."""
+    return x if x.shape[1] == rows else x[:, :rows]
 
 
 def product_dtype(weight: Tensor) -> torch.dtype:
