@@ -17,7 +17,6 @@ def mix(
     *,
     mixup: float,
     cutmix: float,
-    share: float = 1.0,
     seed: int,
     epoch: int,
     indices: Sequence[int],
@@ -26,7 +25,7 @@ def mix(
 
     x = l x_i + (1 - l) x_j and y = l y_i + (1 - l) y_j, l ~ Beta(a, a), for each image: Mixup with a = `mixup`
     (Zhang et al. 2018) blends all pixels, CutMix with a = `cutmix` (Yun et al. 2019) pastes a box of area 1 - l. With
-    both above 0 each image takes either with equal chance; the share 1 - `share` is left as it is.
+    both above 0 each image takes either with equal chance.
     All is drawn from (seed, epoch, indices), and nobody's partner is itself.
     """
     count, size = len(images), images.shape[-1]
@@ -37,7 +36,6 @@ def mix(
     cut = random.random(count) < (cutmix > 0) / ((cutmix > 0) + (mixup > 0))
     # a Beta of 0 is not defined; where it stands, nothing takes it
     kept = np.where(cut, random.beta(cutmix or 1, cutmix or 1, count), random.beta(mixup or 1, mixup or 1, count))
-    kept[random.random(count) >= share] = 1.0
 
     side = size * np.sqrt(1 - kept[:, None])
     middle = size * random.random((count, 2))

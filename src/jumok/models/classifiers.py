@@ -8,7 +8,7 @@ from torch import Tensor
 from jumok.config import parse
 from jumok.errors import UserError
 from jumok.models.resnet import ResNet, ResNetConfig
-from jumok.models.vit import DeiT, DeiTConfig, ViT, ViTConfig
+from jumok.models.vit import DeiT, DeiTConfig, PatchTransformerConfig, ViT, ViTConfig
 from jumok.nn.image import interpolated
 
 ClassifierConfig = ViTConfig | DeiTConfig | ResNetConfig
@@ -47,12 +47,24 @@ def transferred(
     heads are those of `fresh`. What fits in nothing is left for `load_weights` to name.
     """
     config, result = fresh.config, dict(weights)
-    learned = isinstance(source, ViTConfig | DeiTConfig) and isinstance(config, ViTConfig | DeiTConfig)
-    if learned and _POSITIONS in result:
-        assert not isinstance(source, ResNetConfig)
-        assert not isinstance(config, ResNetConfig)
-        result[_POSITIONS] = interpolated(result[_POSITIONS], source.prefix, source.grid, config.grid)
+    if (
+        isinstance(source, PatchTransformerConfig)
+        and isinstance(config, PatchTransformerConfig)
+        and _POSITIONS in result
+    ):
+        prefix = len(result[_POSITIONS]) - source.grid[0] * source.grid[1]
+        result[_POSITIONS] = interpolated(result[_POSITIONS], prefix, source.grid, config.grid)
     if new_head:
         result = {name: tensor for name, tensor in result.items() if not name.startswith(_HEADS)}
         result |= {name: tensor for name, tensor in fresh.state_dict().items() if name.startswith(_HEADS)}
     return result
+
+
+def interpolates(source: ClassifierConfig, config: ClassifierConfig) -> bool:
+    """Whether weights of `source` get other positions in a model of `config`: learned ones, of another grid."""
+    return (
+        isinstance(source, PatchTransformerConfig)
+        and isinstance(config, PatchTransformerConfig)
+        and source.positions == "learned"
+        and source.grid != config.grid
+    )

@@ -206,9 +206,7 @@ class ImageEncoder(Encoder):
         super().__init__(tokens, blocks, norm, checkpointing=checkpointing)
         self.grid, self.prefix = grid, len(tokens.prefix)
 
-    def forward(  # type: ignore[override]
-        self, images: Float[Tensor, "B C H W"], read: int | None = None
-    ) -> Encoded:
+    def forward(self, images: Float[Tensor, "B C H W"], read: int | None = None) -> Encoded:
         """Features of the tokens in front, then of each patch; with `read` of the first so many, for less work."""
-        features = super().forward(self.tokens(images), FULL, read)
+        features = self.through(self.tokens(images), FULL, read)
         return Encoded(features, FULL, prefix=self.prefix, grid=self.grid)

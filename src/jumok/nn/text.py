@@ -67,11 +67,9 @@ class TextEncoder(Encoder):
     def __init__(self, tokens: TokenInput, blocks: Iterable[EncoderBlock], norm: nn.Module) -> None:
         super().__init__(tokens, blocks, norm)
 
-    def forward(  # type: ignore[override]
-        self, source: Int[Tensor, "B K"], lengths: Int[Tensor, " B"]
-    ) -> Encoded:
+    def forward(self, source: Int[Tensor, "B K"], lengths: Int[Tensor, " B"]) -> Encoded:
         mask = Mask(lengths)
-        return Encoded(super().forward(self.tokens(source), mask), mask)
+        return Encoded(self.through(self.tokens(source), mask), mask)
 
 
 class TextDecoder(nn.Module):

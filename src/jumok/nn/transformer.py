@@ -126,7 +126,7 @@ class EncoderBlock(nn.Module):
 class Encoder(nn.Module):
     """A stack of encoder blocks and the last norm of a pre-norm stack: the one encoder, of text and of images.
 
-    `tokens` makes vectors of what is read; how they go into ``forward`` is the subclass's matter.
+    `tokens` makes vectors of what is read; a subclass says in its ``forward`` what that is, and calls `through`.
 
     With `checkpointing` a training step keeps only what goes from block to block and computes the rest again for the
     gradient (Chen et al. 2016): less memory, a third more time, the same numbers.
@@ -139,7 +139,7 @@ class Encoder(nn.Module):
         self.tokens, self.blocks, self.norm = tokens, nn.ModuleList(blocks), norm
         self.checkpointing = checkpointing
 
-    def forward(self, x: Float[Tensor, "B K D"], mask: Mask = FULL, read: int | None = None) -> Float[Tensor, "B Q D"]:
+    def through(self, x: Float[Tensor, "B K D"], mask: Mask = FULL, read: int | None = None) -> Float[Tensor, "B Q D"]:
         """Features of every row; with `read` of the first so many, for which the last block does no other's work."""
         for block in self.blocks:
             assert isinstance(block, EncoderBlock)

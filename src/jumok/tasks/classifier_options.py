@@ -1,16 +1,16 @@
 """The ``model`` keys of a `classify` recipe; how many channels and classes there are, the data say."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag
 
 from jumok.models.classifiers import CONFIGS, ClassifierConfig
 from jumok.models.resnet import ResNetConfig
 from jumok.models.vit import DeiTConfig, ViTConfig
-from jumok.tasks.model_options import family, with_preset
+from jumok.tasks.model_options import FromPreset, family
 
 
-class ViTOptions(ViTConfig):
+class ViTOptions(FromPreset, ViTConfig):
     """A preset and what is changed in it."""
 
     channels: ClassVar[int] = 3  # type: ignore[misc]
@@ -20,13 +20,8 @@ class ViTOptions(ViTConfig):
     attention_dropout: ClassVar[float] = 0.0  # type: ignore[misc]
     preset_: Literal["ti", "s", "b", "l", "small"] = Field("s", alias="preset", description="sizes to start from")
 
-    @model_validator(mode="before")
-    @classmethod
-    def _from_preset(cls, values: Any) -> Any:
-        return with_preset(cls.PRESETS, cls.model_fields["preset_"].default, values)
 
-
-class DeiTOptions(DeiTConfig):
+class DeiTOptions(FromPreset, DeiTConfig):
     """A preset and what is changed in it."""
 
     channels: ClassVar[int] = 3  # type: ignore[misc]
@@ -35,13 +30,8 @@ class DeiTOptions(DeiTConfig):
     attention_dropout: ClassVar[float] = 0.0  # type: ignore[misc]
     preset_: Literal["ti", "s", "b", "l", "small"] = Field("s", alias="preset", description="sizes to start from")
 
-    @model_validator(mode="before")
-    @classmethod
-    def _from_preset(cls, values: Any) -> Any:
-        return with_preset(cls.PRESETS, cls.model_fields["preset_"].default, values)
 
-
-class ResNetOptions(ResNetConfig):
+class ResNetOptions(FromPreset, ResNetConfig):
     """A preset and what is changed in it."""
 
     channels: ClassVar[int] = 3  # type: ignore[misc]
@@ -49,11 +39,6 @@ class ResNetOptions(ResNetConfig):
     preset_: Literal["resnet18", "resnet20", "small"] = Field(
         "resnet18", alias="preset", description="sizes to start from"
     )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_preset(cls, values: Any) -> Any:
-        return with_preset(cls.PRESETS, cls.model_fields["preset_"].default, values)
 
 
 ClassifierOptions = Annotated[

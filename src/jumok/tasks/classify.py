@@ -17,7 +17,7 @@ from jumok.data.image_store import ImageStore, channel_statistics
 from jumok.data.images import ImageData, read_images
 from jumok.errors import UserError
 from jumok.metrics.classes import class_scores
-from jumok.models.classifiers import Model, build, transferred
+from jumok.models.classifiers import Model, build, interpolates, transferred
 from jumok.models.vit import PatchTransformerConfig
 from jumok.nn import kernels
 from jumok.progress import Counter, Silent
@@ -29,6 +29,7 @@ from jumok.training.task import Loss, Report
 from jumok.training.weights import load_weights, weights_of
 
 SCORES = {"val_loss": False, "top1": True, "top5": True, "ece": False}  # name: is higher better?
+UNDECAYED = {"encoder.tokens.prefix", "encoder.tokens.positions.weight"}  # beside norms and biases
 FEW_PATCHES = 4  # a side: below, a patch is about as large as what the image shows
 
 
@@ -145,9 +146,8 @@ class ClassifyTask:
     def batches(self, epoch: int) -> Sequence[list[int]]:
         """All images in an order of their own each epoch, in batches that are equal but for one image."""
         count, size = len(self.train), self.recipe.training.batch_images
-        order = np.random.Generator(np.random.Philox(np.random.SeedSequence([self.recipe.seed, epoch]))).permutation(
-            count
-        )
+        random = np.random.Generator(np.random.Philox(np.random.SeedSequence([self.recipe.seed, epoch])))
+        order = random.permutation(count)
         return [part.tolist() for part in np.array_split(order, max(1, -(-count // size)))]
 
     def load(self, indices: list[int], epoch: int) -> ImageBatch:
@@ -214,7 +214,7 @@ class ClassifyTask:
         for name, parameter in model.named_parameters():
             if parameter.requires_grad:
                 # norms, biases, positions and the tokens in front keep their size
-                plain = parameter.ndim <= 1 or (name.startswith("encoder.tokens.p") and ".patches." not in name)
+                plain = parameter.ndim <= 1 or name in UNDECAYED
                 groups.setdefault((model.layers()[name] if decay < 1 else last, plain), []).append(parameter)
         return [
             {"params": group, "weight_decay": 0.0 if plain else weight_decay, "scale": decay ** (last - layer)}
@@ -245,7 +245,7 @@ class ClassifyTask:
         fitted = transferred(weights_of(given), given.config, model, new_head=not same)
         load_weights(model, fitted, str(self.recipe.from_))
         head = "its classes are these, so its head is kept" if same else "with a new head for these classes"
-        resized = getattr(given.config, "grid", None) != getattr(self.config, "grid", None)
+        resized = interpolates(given.config, self.config)
         self.say(f"starting from {self.recipe.from_}: {head}" + ("; its positions interpolated" if resized else ""))
 
 

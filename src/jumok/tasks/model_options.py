@@ -1,10 +1,11 @@
 """How a recipe's ``model`` keys choose a family of models and start from a preset of it."""
 
-from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from collections.abc import Callable, Collection
+from typing import Any, ClassVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, model_validator
 
+from jumok.config import Config
 from jumok.errors import UserError
 
 
@@ -25,8 +26,14 @@ def family(families: Collection[str], default: str) -> Callable[[Any], str]:
     return tag
 
 
-def with_preset(presets: Mapping[str, Mapping[str, Any]], default: str, values: Any) -> Any:
-    """`values` over those of the preset that they name, or of `default`."""
-    name = values.get("preset", default) if isinstance(values, dict) else None
-    sizes = presets.get(name) if isinstance(name, str) else None
-    return values if sizes is None else dict(sizes) | values
+class FromPreset(Config):
+    """Options that start from a preset: the values of ``PRESETS[preset]``, and what is changed in them."""
+
+    PRESETS: ClassVar[dict[str, dict[str, Any]]]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_preset(cls, values: Any) -> Any:
+        name = values.get("preset", cls.model_fields["preset_"].default) if isinstance(values, dict) else None
+        sizes = cls.PRESETS.get(name) if isinstance(name, str) else None
+        return values if sizes is None else sizes | values

@@ -1,30 +1,25 @@
 """The ``model`` keys of a `translate` recipe: which family of model, a preset of it, and what is changed in that."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag
 
 from jumok.models.convs2s import ConvS2SConfig
 from jumok.models.seq2seq import Seq2SeqConfig
 from jumok.models.transformer import TransformerConfig
 from jumok.models.translators import CONFIGS, TranslatorConfig
-from jumok.tasks.model_options import family, with_preset
+from jumok.tasks.model_options import FromPreset, family
 
 
-class TransformerOptions(TransformerConfig):
+class TransformerOptions(FromPreset, TransformerConfig):
     """A preset and what is changed in it; the vocabulary sizes come from the tokenizer."""
 
     source_vocab: ClassVar[int] = 4  # type: ignore[misc]
     target_vocab: ClassVar[int] = 4  # type: ignore[misc]
     preset_: Literal["base", "big", "small", "tiny"] = Field("base", alias="preset", description="sizes to start from")
 
-    @model_validator(mode="before")
-    @classmethod
-    def _from_preset(cls, values: Any) -> Any:
-        return with_preset(cls.PRESETS, cls.model_fields["preset_"].default, values)
 
-
-class Seq2SeqOptions(Seq2SeqConfig):
+class Seq2SeqOptions(FromPreset, Seq2SeqConfig):
     """A preset and what is changed in it; the vocabulary sizes come from the tokenizer."""
 
     source_vocab: ClassVar[int] = 4  # type: ignore[misc]
@@ -33,13 +28,8 @@ class Seq2SeqOptions(Seq2SeqConfig):
         "small", alias="preset", description="a paper's model, or sizes for small data, to start from"
     )
 
-    @model_validator(mode="before")
-    @classmethod
-    def _from_preset(cls, values: Any) -> Any:
-        return with_preset(cls.PRESETS, cls.model_fields["preset_"].default, values)
 
-
-class ConvS2SOptions(ConvS2SConfig):
+class ConvS2SOptions(FromPreset, ConvS2SConfig):
     """A preset and what is changed in it; the vocabulary sizes come from the tokenizer."""
 
     source_vocab: ClassVar[int] = 4  # type: ignore[misc]
@@ -47,11 +37,6 @@ class ConvS2SOptions(ConvS2SConfig):
     preset_: Literal["small", "convs2s", "bytenet"] = Field(
         "small", alias="preset", description="a paper's model, or sizes for small data, to start from"
     )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_preset(cls, values: Any) -> Any:
-        return with_preset(cls.PRESETS, cls.model_fields["preset_"].default, values)
 
 
 ModelOptions = Annotated[

@@ -33,7 +33,7 @@ def loaded(task: Task[B], epoch: int, batches: Sequence[list[int]], workers: int
     `load` is a pure function, so who calls it changes nothing, and a resumed run begins in the middle of an epoch.
     """
     with warnings.catch_warnings():
-        # a user who asks for more processes than cores has been told what they are
+        # more processes than cores slow a training down, but change nothing in it
         warnings.filterwarnings("ignore", message="This DataLoader will create")
         return cast(Iterator[B], iter(_loader(task, epoch, batches, workers)))
 
