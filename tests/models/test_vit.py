@@ -122,7 +122,7 @@ def test_deit_has_two_opinions_always(training: bool) -> None:
 
 
 @pytest.mark.parametrize("positions", ["learned", "sinusoidal", "none"])
-@pytest.mark.parametrize("stem", ["patches", "convolutional"])
+@pytest.mark.parametrize("stem", ["patches", "convolutional", "deep"])
 @pytest.mark.parametrize("kind", [{"pool": "class"}, {"pool": "mean"}, {"distillation_token": True}], ids=str)
 def test_every_parameter_gets_a_gradient(positions: str, stem: str, kind: dict[str, Any]) -> None:
     model = vit(positions=positions, stem=stem, image_size=(8, 12), patch=4, **kind).train()
@@ -222,6 +222,7 @@ def test_a_fresh_model_begins_near_even_odds() -> None:
         ({"dim": 30, "positions": "sinusoidal"}, "multiple of 4"),
         ({"stem": "convolutional"}, "power of 2"),
         ({"stem": "convolutional", "patch": 1}, "power of 2"),
+        ({"stem": "deep", "patch": 6}, "power of 2"),
         ({"pool": "mean", "distillation_token": True}, "pool = class"),
         ({"pool": "max"}, "pool"),
         ({"stochastic_depth": 1.0}, "stochastic_depth"),

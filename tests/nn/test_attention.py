@@ -142,3 +142,32 @@ def test_fused_projections_start_like_separate_ones() -> None:
     bound = (6 / (96 + 32)) ** 0.5
     assert 0.98 * bound < float(cross.kv.weight.detach().abs().amax()) <= bound
     assert not bool(layer.qkv.bias.any())
+
+
+def test_a_mimetic_start_looks_at_what_is_alike() -> None:
+    """Trockman and Kolter 2023, Fig. 1: ``W_Q W_K^T`` is near a multiple of 1, ``W_V W_O`` of -1; widths as drawn."""
+    dim = 96
+    attention = Attention(dim, 4)
+    attention.start_mimetic(0.75)
+    q, k, v = (weight.double() for weight in attention.qkv.weight.detach().chunk(3))
+    out = attention.out.weight.detach().double()
+    for drawn, gain in ((q, 1.14), (k, 1.14), (v, 0.72), (out, 0.72)):
+        assert float(drawn.std()) == pytest.approx(gain * dim**-0.5, rel=0.05)
+    alike, against = q.T @ k, out @ v
+    assert float(alike.diagonal().mean()) == pytest.approx(0.75 * 1.14**2, rel=0.1)
+    assert float(against.diagonal().mean()) == pytest.approx(-0.75 * 0.72**2, rel=0.1)
+    off = ~torch.eye(dim, dtype=torch.bool)
+    assert abs(float(alike[off].mean())) < 0.02
+    assert abs(float(against[off].mean())) < 0.02
+    assert not attention.qkv.bias.any()
+    x = torch.randn(2, 40, dim)
+    seen: list[Tensor] = []
+    attention.tap.sink = seen.append
+    attention.eval()(x)
+    itself = seen[0].diagonal(dim1=-2, dim2=-1).mean()
+    assert itself.item() > 2 / 40
+
+
+def test_a_memory_has_no_mimetic_start() -> None:
+    with pytest.raises(ValueError, match="memory"):
+        Attention(8, 2, memory_dim=8).start_mimetic()

@@ -108,11 +108,18 @@ def test_the_encoder_is_the_one_of_the_translator() -> None:
 
 
 @pytest.mark.parametrize("patch", [2, 4, 8, 16])
-def test_a_stem_steps_by_the_patch(patch: int) -> None:
-    stem = ConvolutionalStem(C, D, patch).eval()
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_stem_steps_by_the_patch(patch: int, deep: bool) -> None:
+    stem = ConvolutionalStem(C, D, patch, deep=deep).eval()
     out = stem(torch.randn(B, C, 2 * patch, 3 * patch))
     assert out.shape == (B, 6, D)
-    assert sum(isinstance(layer, nn.BatchNorm2d) for layer in stem.layers) == patch.bit_length() - 1
+    halvings = patch.bit_length() - 1
+    convolutions = [layer for layer in stem.layers if isinstance(layer, nn.Conv2d)]
+    assert len(convolutions) == (2 + 2 * halvings if deep else 1 + halvings)
+    assert [layer.stride[0] for layer in convolutions].count(2) == halvings
+    widths = [layer.out_channels for layer in convolutions[:-1]]
+    assert widths == sorted(widths)
+    assert widths[-1] == D
     assert stem.filters.shape[1:] == (C, 3, 3)
 
 
@@ -204,3 +211,23 @@ def test_dropout_of_the_patch_input_in_training_only() -> None:
     images = torch.randn(B, C, H, W)
     assert float((tokens.train()(images) == 0).float().mean()) > 0.3
     assert torch.equal(tokens.eval()(images), tokens(images))
+
+
+@pytest.mark.parametrize("pool", ["class", "mean"])
+def test_patch_dropout_keeps_some_patches_of_each_image_at_their_positions(pool: str) -> None:
+    tokens: PatchInput = vit(patch_dropout=0.5, pool=pool, image_size=(24, 24)).encoder.tokens
+    shake(tokens)
+    images = torch.randn(B, C, 24, 24)
+    whole, front = tokens.eval()(images), 0 if pool == "mean" else 1
+    some = tokens.train()(images)
+    assert some.shape == (B, front + 8, D)
+    torch.testing.assert_close(some[:, :front], whole[:, :front])
+    same = torch.isclose(some[:, front:, None], whole[:, None, front:], rtol=1e-5, atol=1e-6).all(-1)  # (B, 8, 16)
+    assert torch.equal(same.sum(2), torch.ones(B, 8, dtype=torch.long))
+    assert int(same.sum(1).max()) == 1, "a patch is taken once"
+    assert len({tuple(row.sum(0).tolist()) for row in same}) > 1, "each image draws its own"
+
+
+def test_patch_dropout_leaves_at_least_one_patch() -> None:
+    tokens: PatchInput = vit(patch_dropout=0.99, pool="mean").encoder.tokens
+    assert tokens.train()(torch.randn(B, C, H, W)).shape[1] == 1

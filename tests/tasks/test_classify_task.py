@@ -64,10 +64,11 @@ def test_a_run_stopped_in_the_middle_of_an_epoch_goes_on_bit_for_bit(
     shapes: Path, tmp_path: Path, workers: int
 ) -> None:
     # 6 steps an epoch; stopped after 4 and after 8
-    changes: dict[str, Any] = {"augmentation": MIXED, "model": DEIT | {"dropout": 0.1, "stochastic_depth": 0.2}}
+    changes: dict[str, Any] = {"augmentation": MIXED, "model": DEIT | {"patch_dropout": 0.3, "stochastic_depth": 0.2}}
 
     def values(run: str, steps: int) -> dict[str, Any]:
-        training = {"schedule": "constant", "validate_every": 4, "ema": 0.9, "workers": workers}
+        training: dict[str, Any] = {"schedule": "constant", "validate_every": 4, "ema": 0.9, "workers": workers}
+        training |= {"optimizer": "muon" if workers else "adamw"}
         return recipe_values(shapes, tmp_path / run, steps=steps, **training) | changes
 
     train_classifier(make_recipe(values("whole", 12)), say=lambda _: None)
@@ -110,6 +111,8 @@ def test_layer_decay_and_what_does_not_decay(shapes: Path, tmp_path: Path) -> No
     assert not any("norm" in name or name.endswith("bias") for name in decayed)
     assert not {"encoder.tokens.prefix", "encoder.tokens.positions.weight"} & decayed
     assert all(group["weight_decay"] in (0, 0.3) for group in found.values())
+    inner = {name for name, group in found.items() if group["matrices"]}
+    assert inner == {name for name in found if ".blocks." in name and name.endswith("weight") and "norm" not in name}
 
 
 def test_balanced_classes_weigh_one_on_average(tmp_path: Path) -> None:

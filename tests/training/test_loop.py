@@ -103,7 +103,7 @@ def test_the_largest_batch_is_tried_first_and_leaves_no_trace(tmp_path: Path, mo
     task = ToyTask(dropout=0.5)
     tried = go(tmp_path / "tried", task)
     assert task.loaded[0] == tuple(task.largest())
-    monkeypatch.setattr(loop, "try_largest", lambda *_: None)
+    monkeypatch.setattr(loop, "try_largest", lambda *_, **__: None)
     assert lines(go(tmp_path / "untried", ToyTask(dropout=0.5))) == lines(tried)
 
 
@@ -215,6 +215,41 @@ def test_a_wish_to_stop_finishes_the_step_and_saves(
     assert signal.getsignal(number) is before
     run = go(tmp_path / "run", resume=True, save_every=0, validate_every=3)
     assert lines(run) == lines(go(tmp_path / "whole", save_every=0, validate_every=3))
+
+
+def test_a_step_of_muon_has_equal_singular_values(tmp_path: Path) -> None:
+    """``0.2 sqrt(max(n, m))`` times a matrix whose singular values are about 1, which is as far as AdamW would go."""
+    task = ToyTask(dropout=0.0, dim=32)
+    run = go(tmp_path / "run", task, steps=1, warmup=0, optimizer="muon", learning_rate=0.01)
+    torch.manual_seed(5)
+    before = weights_of(task.build())
+    moved = run.weights()["mix.weight"] - before["mix.weight"]
+    values = torch.linalg.svdvals(moved.double()) / (0.01 * 0.2 * 32**0.5)
+    assert 0.9 < values[0] < 1.3
+    assert values[:8].min() > 0.6  # Newton-Schulz brings all but the smallest there; AdamW's first step has one of 5.7
+    bias = run.weights()["output.bias"] - before["output.bias"]
+    torch.testing.assert_close(bias.abs(), torch.full((4,), 0.01), rtol=1e-3, atol=1e-6)  # AdamW's first step
+
+
+def test_muon_resumes_bit_for_bit(tmp_path: Path) -> None:
+    whole = go(tmp_path / "whole", steps=16, optimizer="muon")
+    go(tmp_path / "parts", steps=8, optimizer="muon")
+    parts = go(tmp_path / "parts", steps=16, optimizer="muon", resume=True)
+    assert steps_of(parts) == steps_of(whole)
+    assert all(torch.equal(parts.weights()[name], tensor) for name, tensor in whole.weights().items())
+
+
+def test_the_state_of_another_optimizer_is_refused(tmp_path: Path) -> None:
+    go(tmp_path / "run", steps=4)
+    before = (tmp_path / "run" / "config.json").read_text()
+    with pytest.raises(UserError, match=r"another training\.optimizer"):
+        go(tmp_path / "run", steps=8, optimizer="muon", resume=True)
+    assert (tmp_path / "run" / "config.json").read_text() == before
+
+
+def test_muon_without_matrices_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="Transformer blocks"):
+        go(tmp_path / "run", ToyTask(matrices=False), optimizer="muon")
 
 
 def test_changed_options_are_reported_and_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -49,6 +49,7 @@ class ToyTask:
     seed: int = 3
     poison: int | None = None  # this sample's inputs are not numbers
     begin: Run | None = None
+    matrices: bool = True  # whether Muon may train the weights
     scores: list[float] = field(default_factory=list)  # what validation says instead of the loss
     loaded: list[tuple[int, ...]] = field(default_factory=list)
     validations: int = 0
@@ -106,7 +107,10 @@ class ToyTask:
     def groups(self, model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
         weights = [p for p in model.parameters() if p.dim() > 1 and p.requires_grad]
         others = [p for p in model.parameters() if p.dim() < 2 and p.requires_grad]
-        return [{"params": weights, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
+        return [
+            {"params": weights, "weight_decay": weight_decay, "matrices": self.matrices},
+            {"params": others, "weight_decay": 0.0},
+        ]
 
     def snapshot(self, folder: Path) -> None:
         (folder / "labels.txt").write_text("a\nb\nc\nd\n")

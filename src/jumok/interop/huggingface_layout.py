@@ -251,7 +251,7 @@ def unsupported(model: PatchTransformer[PatchTransformerConfig]) -> list[str]:
     """What no published layout has a place for, named one by one."""
     config = model.config
     found = {
-        "stem = convolutional": config.stem == "convolutional",
+        f"stem = {config.stem}": config.stem != "patches",
         "pool = mean": isinstance(config, ViTConfig) and config.pool == "mean",
     }
     return [what for what, wrong in found.items() if wrong]

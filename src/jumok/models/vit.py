@@ -1,7 +1,8 @@
 """ViT (Dosovitskiy et al. 2021, "An Image is Worth 16x16 Words") and DeiT (Touvron et al. 2021): images to classes.
 
-Blocks start from Glorot's uniform and patches from variance 1 / fan-in, as ViT's authors have it; tokens, learned
-positions and heads from a normal of standard deviation 0.02, cut at 2, as DeiT's.
+Feed-forwards start from Glorot's uniform and patches from variance 1 / fan-in, as ViT's authors have it; tokens,
+learned positions and heads from a normal of standard deviation 0.02, cut at 2, as DeiT's. Attention starts as
+`Attention.start_mimetic` has it, which small data need.
 """
 
 from typing import ClassVar, Generic, Literal, NamedTuple, TypeVar
@@ -43,12 +44,18 @@ class PatchTransformerConfig(ImageClassifierConfig):
     hidden: int = Field(1536, ge=1, description="inner width of the feed-forward")
     dropout: float = Field(0.0, ge=0, lt=1, description="dropout on the patch input and on sublayers")
     attention_dropout: float = Field(0.0, ge=0, lt=1, description="dropout on attention weights")
+    patch_dropout: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="share of the patches that a training step leaves out: less work, and a regulariser",
+    )
     stochastic_depth: float = Field(
         0.0, ge=0, lt=1, description="chance that a sample skips a sublayer of the last block; lower blocks less"
     )
     positions: GridPositions = Field("learned", description="how positions enter: learned, sinusoidal (2-D) or none")
-    stem: Literal["patches", "convolutional"] = Field(
-        "patches", description="what makes patches vectors: a linear map, or convolutions (the hybrid)"
+    stem: Literal["patches", "convolutional", "deep"] = Field(
+        "patches", description="what makes patches vectors: a linear map, convolutions (the hybrid), or twice as many"
     )
     norm_epsilon: float = Field(1e-6, gt=0, description="epsilon of the layer norms")
     checkpointing: bool = Field(False, description="compute blocks again for the gradient: less memory, more time")
@@ -63,8 +70,8 @@ class PatchTransformerConfig(ImageClassifierConfig):
             raise ValueError(f"image_size = {self.image_size} is not a multiple of patch = {self.patch}")
         if self.positions == "sinusoidal" and self.dim % 4:
             raise ValueError(f"positions = sinusoidal needs a dim that is a multiple of 4, not {self.dim}")
-        if self.stem == "convolutional" and (self.patch < 2 or self.patch & (self.patch - 1)):
-            raise ValueError(f"stem = convolutional needs a patch that is a power of 2, not {self.patch}")
+        if self.stem != "patches" and (self.patch < 2 or self.patch & (self.patch - 1)):
+            raise ValueError(f"stem = {self.stem} needs a patch that is a power of 2, not {self.patch}")
         return self
 
     @property
@@ -107,6 +114,11 @@ class DeiTConfig(PatchTransformerConfig):
         return 2
 
 
+def _patches(config: PatchTransformerConfig) -> PatchEmbedding | ConvolutionalStem:
+    sizes = config.channels, config.dim, config.patch
+    return PatchEmbedding(*sizes) if config.stem == "patches" else ConvolutionalStem(*sizes, deep=config.stem == "deep")
+
+
 C_co = TypeVar("C_co", bound=PatchTransformerConfig, covariant=True)
 
 
@@ -116,14 +128,14 @@ class PatchTransformer(nn.Module, Generic[C_co]):
     def __init__(self, config: C_co, prefix: int) -> None:
         super().__init__()
         self.config = config
-        patches = ConvolutionalStem if config.stem == "convolutional" else PatchEmbedding
         tokens = PatchInput(
-            patches(config.channels, config.dim, config.patch),
+            _patches(config),
             grid_positions(config.positions, prefix, config.grid, config.dim),
             prefix=prefix,
             dim=config.dim,
             size=config.size,
             dropout=config.dropout,
+            patch_dropout=config.patch_dropout,
         )
         blocks = [
             EncoderBlock(
@@ -140,6 +152,8 @@ class PatchTransformer(nn.Module, Generic[C_co]):
             )
             for block in range(1, config.depth + 1)
         ]
+        for block in blocks:
+            block.attention.start_mimetic()
         last = nn.LayerNorm(config.dim, config.norm_epsilon)
         self.encoder = ImageEncoder(tokens, blocks, last, grid=config.grid, checkpointing=config.checkpointing)
 

@@ -132,6 +132,22 @@ class Attention(nn.Module):
                 nn.init.xavier_uniform_(weight)
             nn.init.zeros_(linear.bias)
 
+    @torch.no_grad()
+    def start_mimetic(self, likeness: float = 0.75) -> None:
+        r"""Start as trained self-attention looks (Trockman and Kolter 2023, "Mimetic Initialization", section 4).
+
+        Keys like queries, and outputs against values: :math:`W_K = \rho W_Q + \sqrt{1 - \rho^2} Z`,
+        :math:`W_O = -\rho W_V^\top + \sqrt{1 - \rho^2} Z'`, so that each token looks at those like it. The paper
+        factors :math:`\alpha Z \pm \beta I` for each head; this is no worse and needs no SVD (docs/log.md).
+        """
+        if self.of_memory:
+            raise ValueError("attention to a memory has no queries and keys of the same tokens to make alike")
+        dim, rest = self.out.in_features, (1 - likeness**2) ** 0.5
+        q, k, v = self.qkv.weight.chunk(3)
+        for first, second, sign, gain in ((q, k, 1, 1.14), (v, self.out.weight.T, -1, 0.72)):
+            nn.init.normal_(first, std=gain * dim**-0.5)
+            second.copy_(sign * likeness * first + rest * torch.randn_like(first) * (gain * dim**-0.5))
+
     def project(self, memory: Float[Tensor, "B K M"]) -> KeyValue:
         """Keys and values of a memory: computed once, used by every query and every beam."""
         k, v = self._heads(self.kv(memory), 2)

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from jumok.nn.dropout import Dropout
 from jumok.nn.mask import FULL
 from jumok.nn.position import grid_sinusoid
+from jumok.nn.rows import take_rows
 from jumok.nn.state import Encoded
 from jumok.nn.transformer import Encoder, EncoderBlock, product_dtype
 
@@ -68,21 +69,24 @@ class ConvolutionalStem(nn.Module):
 
     In front of the same encoder it trains sooner and steadier than `PatchEmbedding` (Xiao et al. 2021, "Early
     Convolutions Help Transformers See Better", section 4); widths double up to `dim`. `patch` is a power of 2.
+    If `deep`, one more of stride 1 stands in front and behind each of stride 2: small images show more in full size.
     """
 
-    def __init__(self, channels: int, dim: int, patch: int) -> None:
+    def __init__(self, channels: int, dim: int, patch: int, *, deep: bool = False) -> None:
         super().__init__()
         steps = patch.bit_length() - 1
         if patch != 2**steps or not steps:
             raise ValueError(f"a convolutional stem halves the image: patch = {patch} is not 2, 4, 8, 16, ...")
-        widths = [channels, *(max(dim >> (steps - 1 - i), 8) for i in range(steps))]
+        full, *widths = (max(dim >> (steps - i), 8) for i in range(steps + 1))
+        shapes = [(width, stride) for width in widths for stride in ((2, 1) if deep else (2,))]
+        shapes = [(channels, 1), *([(full, 1)] if deep else []), *shapes]
         layers: list[nn.Module] = []
-        for before, after in pairwise(widths):
-            convolution = nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False)
+        for (before, _), (after, stride) in pairwise(shapes):
+            convolution = nn.Conv2d(before, after, 3, stride=stride, padding=1, bias=False)
             nn.init.kaiming_normal_(convolution.weight, mode="fan_out", nonlinearity="relu")
             layers += [convolution, nn.BatchNorm2d(after), nn.ReLU()]
-        last = nn.Conv2d(widths[-1], dim, 1)
-        nn.init.normal_(last.weight, std=widths[-1] ** -0.5)
+        last = nn.Conv2d(after, dim, 1)
+        nn.init.normal_(last.weight, std=after**-0.5)
         assert last.bias is not None
         nn.init.zeros_(last.bias)
         self.patch = patch
@@ -159,7 +163,8 @@ def interpolated(weight: Float[Tensor, "N D"], prefix: int, old: Grid, new: Grid
 class PatchInput(nn.Module):
     """``z_0 = [x_class; x_p^1 E; ...; x_p^N E] + E_pos`` (eq. 1), then dropout; `prefix` learned tokens in front.
 
-    Raises ValueError for an image of another size than the positions were made for.
+    In training each image keeps only a random ``1 - patch_dropout`` of its patches, at their positions (Liu et al.
+    2023, "PatchDropout"). Raises ValueError for an image of another size than the positions were made for.
     """
 
     def __init__(
@@ -171,9 +176,11 @@ class PatchInput(nn.Module):
         dim: int,
         size: tuple[int, int],
         dropout: float,
+        patch_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.patches, self.positions, self.size, self.drop = patches, positions, size, Dropout(dropout)
+        self.patch_dropout = patch_dropout
         self.prefix = nn.Parameter(torch.empty(prefix, dim))
         nn.init.trunc_normal_(self.prefix, std=0.02)
 
@@ -185,8 +192,19 @@ class PatchInput(nn.Module):
         positions = self.positions().to(patches)
         in_front = len(self.prefix)
         tokens = (self.prefix.to(patches.dtype) + positions[:in_front]).expand(len(images), -1, -1)
-        x: Tensor = self.drop(torch.cat([tokens, patches + positions[in_front:]], dim=1))
+        placed = patches + positions[in_front:]
+        if self.training and self.patch_dropout:
+            placed = self._some(placed)
+        x: Tensor = self.drop(torch.cat([tokens, placed], dim=1))
         return x
+
+    def _some(self, patches: Float[Tensor, "B N D"]) -> Float[Tensor, "B K D"]:
+        """As many random patches of each image, at least one."""
+        count, number, dim = patches.shape
+        kept = max(1, round(number * (1 - self.patch_dropout)))
+        chosen = torch.rand(count, number, device=patches.device).argsort(1)[:, :kept]
+        first = torch.arange(0, count * number, number, device=patches.device)[:, None]
+        return take_rows(patches.flatten(0, 1), (first + chosen).flatten()).view(count, kept, dim)
 
 
 class ImageEncoder(Encoder):

@@ -190,6 +190,15 @@ class DecoderBlock(nn.Module):
         return x
 
 
+def block_matrices(model: nn.Module) -> set[Tensor]:
+    """The matrices of the Transformer blocks in `model`, without embeddings, patch projections and heads.
+
+    Each turns features of one width into features of another, which is what Muon is for.
+    """
+    blocks = [module for module in model.modules() if isinstance(module, EncoderBlock | DecoderBlock)]
+    return {part.weight for block in blocks for part in block.modules() if isinstance(part, nn.Linear)}
+
+
 def _first(x: Tensor, rows: int) -> Tensor:
     """``x[:, :rows]``; where that is all of it no slice is made, whose gradient would be one more copy."""
     return x if x.shape[1] == rows else x[:, :rows]

@@ -17,6 +17,7 @@ class ViTOptions(FromPreset, ViTConfig):
     classes: ClassVar[int] = 2  # type: ignore[misc]
     norm_epsilon: ClassVar[float] = 1e-6  # type: ignore[misc]
     distillation_token: ClassVar[bool] = False  # type: ignore[misc]
+    dropout: ClassVar[float] = 0.0  # type: ignore[misc]
     attention_dropout: ClassVar[float] = 0.0  # type: ignore[misc]
     preset_: Literal["ti", "s", "b", "l", "small"] = Field("s", alias="preset", description="sizes to start from")
 
@@ -27,6 +28,7 @@ class DeiTOptions(FromPreset, DeiTConfig):
     channels: ClassVar[int] = 3  # type: ignore[misc]
     classes: ClassVar[int] = 2  # type: ignore[misc]
     norm_epsilon: ClassVar[float] = 1e-6  # type: ignore[misc]
+    dropout: ClassVar[float] = 0.0  # type: ignore[misc]
     attention_dropout: ClassVar[float] = 0.0  # type: ignore[misc]
     preset_: Literal["ti", "s", "b", "l", "small"] = Field("s", alias="preset", description="sizes to start from")
 

@@ -20,6 +20,7 @@ from jumok.metrics.classes import class_scores
 from jumok.models.classifiers import Model, build, interpolates, transferred
 from jumok.models.vit import PatchTransformerConfig
 from jumok.nn import kernels
+from jumok.nn.transformer import block_matrices
 from jumok.progress import Counter, Silent
 from jumok.tasks.classifier_options import ClassifierOptions, ViTOptions, sized
 from jumok.tasks.classify_loss import Distillation, Teacher, classification_loss
@@ -210,15 +211,22 @@ class ClassifyTask:
     def groups(self, model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
         assert isinstance(model, Model)
         last, decay = max(model.layers().values()), self.recipe.tuning.layer_decay
-        groups: dict[tuple[int, bool], list[nn.Parameter]] = {}
+        groups: dict[tuple[int, bool, bool], list[nn.Parameter]] = {}
+        matrices = block_matrices(model)
         for name, parameter in model.named_parameters():
             if parameter.requires_grad:
                 # norms, biases, positions and the tokens in front keep their size
                 plain = parameter.ndim <= 1 or name in UNDECAYED
-                groups.setdefault((model.layers()[name] if decay < 1 else last, plain), []).append(parameter)
+                layer = model.layers()[name] if decay < 1 else last
+                groups.setdefault((layer, plain, parameter in matrices), []).append(parameter)
         return [
-            {"params": group, "weight_decay": 0.0 if plain else weight_decay, "scale": decay ** (last - layer)}
-            for (layer, plain), group in groups.items()
+            {
+                "params": group,
+                "weight_decay": 0.0 if plain else weight_decay,
+                "scale": decay ** (last - layer),
+                "matrices": matrix,
+            }
+            for (layer, plain, matrix), group in groups.items()
         ]
 
     def snapshot(self, folder: Path) -> None:

@@ -26,6 +26,7 @@ from jumok.nn import kernels
 from jumok.nn.loss import smoothed_cross_entropy
 from jumok.nn.position import Learned
 from jumok.nn.rows import take_rows
+from jumok.nn.transformer import block_matrices
 from jumok.tasks.runs import run_path, translator_config
 from jumok.tasks.translate_predict import Translator
 from jumok.tasks.translator_options import ModelOptions, TransformerOptions, sized
@@ -237,9 +238,15 @@ class TranslateTask:
 
     def groups(self, model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
         positions = {id(p) for m in model.modules() if isinstance(m, Learned) for p in m.parameters()}
-        decayed = [p for p in model.parameters() if p.ndim > 1 and id(p) not in positions]
+        matrices = block_matrices(model)
+        hidden = [p for p in model.parameters() if p in matrices]
+        decayed = [p for p in model.parameters() if p.ndim > 1 and id(p) not in positions and p not in matrices]
         plain = [p for p in model.parameters() if p.ndim <= 1 or id(p) in positions]
-        return [{"params": decayed, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]
+        return [
+            {"params": hidden, "weight_decay": weight_decay, "matrices": True},
+            {"params": decayed, "weight_decay": weight_decay},
+            {"params": plain, "weight_decay": 0.0},
+        ]
 
     def snapshot(self, folder: Path) -> None:
         self.tokenizers.save(folder)

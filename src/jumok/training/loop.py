@@ -20,6 +20,7 @@ from jumok.training.display import Display
 from jumok.training.interrupt import Stop
 from jumok.training.loading import deal, loaded, processes_to_load
 from jumok.training.logs import Logs
+from jumok.training.optimizers import load_optimizers, optimizer_tensors, optimizers, parts_of
 from jumok.training.options import TrainingOptions
 from jumok.training.processes import PRECISIONS, deterministic, device_type, first_only, gather, start
 from jumok.training.progress import Progress
@@ -28,7 +29,7 @@ from jumok.training.schedule import learning_rate, planned_steps
 from jumok.training.snapshots import Snapshots
 from jumok.training.steps import Whole, check_finite, keep_weights, score, try_average, try_largest
 from jumok.training.task import B, Task
-from jumok.training.weights import load_optimizer, load_weights, optimizer_tensors, weights_of
+from jumok.training.weights import load_weights, weights_of
 
 
 def train(task: Task[B], options: TrainingOptions, run: Run, *, seed: int, resume: bool = False) -> None:
@@ -68,9 +69,8 @@ def train(task: Task[B], options: TrainingOptions, run: Run, *, seed: int, resum
         if snapshot is None:
             task.start(model)
         module = fabric.setup_module(Whole(model))
-        groups = task.groups(model, options.weight_decay)
-        optimizer = torch.optim.AdamW(groups, lr=0.0, betas=options.betas, eps=options.epsilon, fused=True)
-        parameters = [parameter for part in optimizer.param_groups for parameter in part["params"]]
+        steppers = optimizers(task.groups(model, options.weight_decay), options)
+        parameters = [parameter for part in parts_of(steppers) for parameter in part["params"]]
         average = MovingAverage(model, options.ema) if options.ema else None
         kept = model if average is None else average.model  # the weights that are validated and kept
         per_epoch = math.ceil(len(task.batches(0)) / (options.accumulate * world))
@@ -86,7 +86,7 @@ def train(task: Task[B], options: TrainingOptions, run: Run, *, seed: int, resum
             notes.append(f"continuing from {snapshot.folder}")
             progress, lines = Progress(**snapshot.state["progress"]), snapshot.state["lines"]
             load_weights(model, snapshot.tensors("model"), str(snapshot.folder))
-            load_optimizer(model, optimizer, snapshot.tensors("optimizer"))
+            load_optimizers(model, steppers, snapshot.tensors("optimizer"))
             if average is not None:  # switched on only now, it starts from the weights
                 load_weights(kept, snapshot.tensors("ema") or snapshot.tensors("model"), str(snapshot.folder))
             if weights_file.exists():
@@ -99,7 +99,7 @@ def train(task: Task[B], options: TrainingOptions, run: Run, *, seed: int, resum
                 randomness.restore(snapshot.state["random"][rank], fabric.device)
 
         # The largest batch before anything is written: a run that starts does not run out of memory an hour later.
-        try_largest(task, fabric, module, optimizer, options)
+        try_largest(task, fabric, module, parameters, options, fresh=snapshot is None)
         logs = Logs(run.path, options.tensorboard)
         first_only(fabric, snapshots.begin)
         first_only(fabric, run.write_config, config)
@@ -109,7 +109,7 @@ def train(task: Task[B], options: TrainingOptions, run: Run, *, seed: int, resum
             first_only(fabric, keep_weights, run, kept, "last", progress, {})
 
         def save() -> None:
-            tensors = {"model": weights_of(model), "optimizer": optimizer_tensors(model, optimizer)}
+            tensors = {"model": weights_of(model), "optimizer": optimizer_tensors(model, steppers)}
             if average is not None:
                 tensors["ema"] = weights_of(average.model)
             random = gather(fabric, randomness.capture(fabric.device))
@@ -160,7 +160,7 @@ def train(task: Task[B], options: TrainingOptions, run: Run, *, seed: int, resum
                 started = time.monotonic()
 
                 # Gradients of the summed loss. A process without a batch in the last turn takes part with weight 0.
-                optimizer.zero_grad(set_to_none=True)
+                model.zero_grad(set_to_none=True)
                 sums: list[torch.Tensor] = []
                 names: tuple[str, ...] = ()
                 for turn in range(turns):
@@ -186,9 +186,10 @@ def train(task: Task[B], options: TrainingOptions, run: Run, *, seed: int, resum
                 torch._foreach_mul_(gradients, clipped * world / weighed)
 
                 rate = learning_rate(options, progress.step + 1, planned)
-                for part in optimizer.param_groups:
+                for part in parts_of(steppers):
                     part["lr"] = rate * part.get("scale", 1.0)
-                optimizer.step()
+                for stepper in steppers:
+                    stepper.step()
                 progress.advance(len(dealt))
                 if average is not None:
                     average.update(model, progress.step)

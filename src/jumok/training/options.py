@@ -28,12 +28,15 @@ class TrainingOptions(Config):
         default=None, ge=1, description="threads a process; null: the cores shared by the processes"
     )
     accumulate: int = Field(default=1, ge=1, description="batches a process adds up before one step of the optimiser")
+    optimizer: Literal["adamw", "muon"] = Field(
+        default="adamw", description="muon: for the matrices of Transformer blocks, and AdamW for the others"
+    )
     learning_rate: float = Field(default=5e-4, gt=0, description="the highest learning rate, reached after the warm-up")
     schedule: Literal["inverse_sqrt", "cosine", "constant"] = Field(
         default="inverse_sqrt", description="learning rate after the warm-up"
     )
     warmup: int = Field(default=4000, ge=0, description="steps over which the learning rate rises from 0")
-    weight_decay: float = Field(default=0.0, ge=0, description="AdamW's decay, not applied to norms, biases, positions")
+    weight_decay: float = Field(default=0.0, ge=0, description="decay of weights, but not of norms, biases, positions")
     betas: tuple[float, float] = Field(
         default=(0.9, 0.98), strict=False, description="AdamW's decay of its two moments"
     )
@@ -92,6 +95,7 @@ class ImageTraining(TrainingOptions):
     epsilon: ClassVar[float] = 1e-8  # type: ignore[misc]
     threads: ClassVar[int | None] = None  # type: ignore[misc]
     average: ClassVar[int] = 0  # type: ignore[misc]
+    patience: ClassVar[int] = 0  # type: ignore[misc]
     keep: ClassVar[int] = 2  # type: ignore[misc]
     metric: str = Field(default="top1", description="which score decides what is best, and early stopping")
     schedule: Literal["inverse_sqrt", "cosine", "constant"] = Field(
@@ -99,7 +103,7 @@ class ImageTraining(TrainingOptions):
     )
     warmup: int = Field(default=500, ge=0, description="steps over which the learning rate rises from 0")
     weight_decay: float = Field(
-        default=0.05, ge=0, description="AdamW's decay, not applied to norms, biases, positions, tokens in front"
+        default=0.05, ge=0, description="decay of weights, but not of norms, biases, positions, tokens in front"
     )
     batch_images: int = Field(default=128, ge=1, description="images a batch")
     workers: int | None = Field(

@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from jumok.errors import Diverged, UserError
 from jumok.training.average import mean
@@ -45,17 +44,25 @@ class Whole(nn.Module):
         return one.total, weight, dict(zip(one.metrics, metrics, strict=True))
 
 
-def try_largest(task: Task[B], fabric: Fabric, module: Any, optimizer: Optimizer, options: TrainingOptions) -> None:
+def try_largest(
+    task: Task[B],
+    fabric: Fabric,
+    module: Any,
+    parameters: Sequence[nn.Parameter],
+    options: TrainingOptions,
+    *,
+    fresh: bool,
+) -> None:
     """One forward and backward pass of the largest batch; neither weights, buffers nor random states change.
+
+    Before a `fresh` training's first step the optimiser's two moments do not exist: their room is held meanwhile.
 
     Raises `UserError` naming the key of a batch's size if the memory does not suffice.
     """
     model = module.module.model
     buffers = [buffer.clone() for buffer in model.buffers()]
-    parameters = [parameter for part in optimizer.param_groups for parameter in part["params"]]
     try:
-        # AdamW's two moments do not exist before its first step; their room is held here instead
-        ballast = [] if optimizer.state else [torch.empty_like(parameter) for parameter in [*parameters, *parameters]]
+        ballast = [torch.empty_like(parameter) for parameter in [*parameters, *parameters]] if fresh else []
         with untouched(fabric.device):
             batch = task.load(task.largest(), 0).to(fabric.device)
             total, _, _ = module(partial(task.loss, model, batch))
@@ -69,7 +76,7 @@ def try_largest(task: Task[B], fabric: Fabric, module: Any, optimizer: Optimizer
             f"the largest batch does not fit into the memory of {fabric.device}; lower training.{options.SIZE} (now"
             f" {size}) and raise training.accumulate (now {options.accumulate}) to make up for it"
         ) from error
-    optimizer.zero_grad(set_to_none=True)
+    model.zero_grad(set_to_none=True)
     with torch.no_grad():
         for buffer, before in zip(model.buffers(), buffers, strict=True):
             buffer.copy_(before)

@@ -82,7 +82,10 @@ class Task(Protocol[B]):
         ...
 
     def groups(self, model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-        """Parameter groups for AdamW (no decay on norms, biases, positions); `scale` multiplies a group's rate."""
+        """Parameter groups: no decay on norms, biases, positions.
+
+        ``scale`` multiplies a group's rate; ``matrices`` marks what Muon may train (`block_matrices`).
+        """
         ...
 
     def snapshot(self, folder: Path) -> None:

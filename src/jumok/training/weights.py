@@ -1,10 +1,9 @@
-"""A model's and an optimiser's state as plain named tensors, and back, with names in the messages."""
+"""A model's weights as plain named tensors, and back, with names in the messages."""
 
 from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from jumok.errors import UserError
 
@@ -43,27 +42,6 @@ def check_fit(wanted: Mapping[str, Tensor], tensors: Mapping[str, Tensor], where
             if names
         ]
         raise UserError(f"the weights of {where} do not fit this model ({'; '.join(parts)}); use the same model sizes")
-
-
-def optimizer_tensors(model: nn.Module, optimizer: Optimizer) -> dict[str, Tensor]:
-    """The optimiser's state, each tensor as ``parameter-name/slot``."""
-    return {
-        f"{name}/{slot}": value
-        for name, parameter in model.named_parameters()
-        for slot, value in optimizer.state.get(parameter, {}).items()
-    }
-
-
-def load_optimizer(model: nn.Module, optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Give the optimiser the state that `optimizer_tensors` returned; its options stay as they are now."""
-    slots: dict[str, dict[str, Tensor]] = {}
-    for key, tensor in tensors.items():
-        name, _, slot = key.rpartition("/")
-        slots.setdefault(name, {})[slot] = tensor
-    names = {parameter: name for name, parameter in model.named_parameters()}
-    order = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    state = {index: slots[names[parameter]] for index, parameter in enumerate(order) if names[parameter] in slots}
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 
 
 def _unique(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
