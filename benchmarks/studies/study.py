@@ -38,8 +38,9 @@ class Study:
             "model": dict(model),
             "augmentation": {"crop": "shift"},
             "training": {
-                "batch_images": 128, "learning_rate": 1e-3, "warmup": 300, "weight_decay": 0.05, "ema": 0.999,
-                "log_every": 20, "tensorboard": False,
+                "optimizer": "adamw" if model["architecture"] == "resnet" else "muon", "learning_rate": rate(model),
+                "batch_images": 128, "warmup": 300, "weight_decay": 0.05, "ema": 0.995, "log_every": 20,
+                "tensorboard": False,
             },
         }  # fmt: skip
         for key, value in changes.items():
@@ -93,6 +94,11 @@ class Study:
         last = [line for line in lines if "minutes" in line][-1]
         count = sum(tensor.numel() for tensor in Run.open(run).weights().values())
         return {"parameters": count, "epochs": last["epoch"] + 1, "minutes": round(last["minutes"], 1)}
+
+
+def rate(model: Mapping[str, Any]) -> float:
+    """The learning rate from nothing: each kind's own, by what docs/log.md has of them."""
+    return 1e-3 if model["architecture"] == "resnet" else 3e-3
 
 
 def part(data: Path, folder: Path, share: float) -> Path:
