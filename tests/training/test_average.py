@@ -25,13 +25,15 @@ def test_the_moving_average_is_the_closed_form() -> None:
     assert not average.model.training
 
 
-def test_the_moving_average_copies_buffers_and_keeps_ties() -> None:
+def test_the_moving_average_moves_statistics_copies_counts_and_keeps_ties() -> None:
     model = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Linear(4, 4))
     model[2].weight = model[0].weight
     average = MovingAverage(model, 0.9)
     model(torch.randn(8, 4))
     average.update(model, 1)
-    assert torch.equal(average.model.get_buffer("1.running_mean"), model[1].running_mean)
+    share = 1 - 2 / 11
+    torch.testing.assert_close(average.model.get_buffer("1.running_mean"), share * model[1].running_mean)
+    assert torch.equal(average.model.get_buffer("1.num_batches_tracked"), model[1].num_batches_tracked)
     assert average.model.get_parameter("2.weight") is average.model.get_parameter("0.weight")
 
 

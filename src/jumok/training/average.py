@@ -11,21 +11,27 @@ class MovingAverage:
     r"""An exponential moving average of a model's weights, itself a model (`.model`).
 
     After step :math:`t`: :math:`\bar\theta \leftarrow d_t \bar\theta + (1 - d_t)\,\theta` with
-    :math:`d_t = \min(d, (1 + t) / (10 + t))`, so that the first, random weights are soon forgotten. Buffers are copied.
+    :math:`d_t = \min(d, (1 + t) / (10 + t))`, so that the first, random weights are soon forgotten. The statistics of
+    batch norms move with them: those of the last weights would not fit the averaged ones.
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
         self.model = copy.deepcopy(model).eval()
         self.decay = decay
-        self._average: list[Tensor] = list(self.model.parameters())
+        self._average = _moving(self.model)
 
     @torch.no_grad()
     def update(self, model: nn.Module, step: int) -> None:
         """Move towards `model` after its step number `step`, counted from 1."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        torch._foreach_lerp_(self._average, list(model.parameters()), 1 - decay)
+        torch._foreach_lerp_(self._average, _moving(model), 1 - decay)
         for mine, theirs in zip(self.model.buffers(), model.buffers(), strict=True):
-            mine.copy_(theirs)
+            if not mine.is_floating_point():
+                mine.copy_(theirs)
+
+
+def _moving(model: nn.Module) -> list[Tensor]:
+    return [*model.parameters(), *(buffer for buffer in model.buffers() if buffer.is_floating_point())]
 
 
 def mean(members: Iterable[dict[str, Tensor]]) -> dict[str, Tensor]:
