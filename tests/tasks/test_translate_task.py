@@ -91,13 +91,15 @@ def test_groups_hold_each_parameter_once_and_decay_no_norm_or_bias(data: Path, t
     values = {"preset": "tiny", "dim": 16, "heads": 2, "positions": "learned", "max_len": 64}
     task = make_task(data, tmp_path, model=values)
     model = task.build()
-    decayed, plain = task.groups(model, 0.1)
-    assert decayed["weight_decay"] == 0.1
-    assert plain["weight_decay"] == 0.0
-    assert {id(p) for p in decayed["params"]} | {id(p) for p in plain["params"]} == {id(p) for p in model.parameters()}
-    assert not {id(p) for p in decayed["params"]} & {id(p) for p in plain["params"]}
+    matrices, decayed, plain = task.groups(model, 0.1)
+    assert [group["weight_decay"] for group in (matrices, decayed, plain)] == [0.1, 0.1, 0.0]
+    each = [id(p) for group in (matrices, decayed, plain) for p in group["params"]]
+    assert sorted(each) == sorted(id(p) for p in model.parameters())
     names = {id(p): name for name, p in model.named_parameters()}
-    assert not [names[id(p)] for p in decayed["params"] if "norm" in names[id(p)] or "positions" in names[id(p)]]
+    assert not [n for p in decayed["params"] if "norm" in (n := names[id(p)]) or "positions" in n or ".blocks." in n]
+    inner = {names[id(p)] for p in matrices["params"]}
+    assert inner == {n for n in names.values() if ".blocks." in n and n.endswith("weight") and "norm" not in n}
+    assert matrices["matrices"]
 
 
 def test_validation_scores_what_it_promises_and_knows_which_way_is_better(data: Path, tmp_path: Path) -> None:
