@@ -9,7 +9,8 @@ from benchmarks.decoding import Translate, portions, serve
 from jumok.data.batching import pad
 from jumok.data.tokenizer import BEGIN, END, PAD
 from jumok.decoding.search import SearchOptions, search
-from jumok.tasks.translate_predict import in_precision, side_by_side
+from jumok.tasks.inference import side_by_side
+from jumok.tasks.translate_predict import in_precision
 
 
 def load(asked: dict[str, Any]) -> Translate:

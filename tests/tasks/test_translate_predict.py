@@ -13,7 +13,8 @@ from tests.tasks import small
 import jumok
 from jumok.decoding.search import SearchOptions
 from jumok.errors import UserError
-from jumok.tasks.translate_predict import Translator, side_by_side
+from jumok.tasks.inference import side_by_side
+from jumok.tasks.translate_predict import Translator
 
 
 def lines(seed: int, count: int = 12) -> list[str]:

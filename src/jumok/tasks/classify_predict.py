@@ -2,10 +2,9 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
 import numpy as np
 import torch
@@ -21,12 +20,11 @@ from jumok.files import atomic_write
 from jumok.interop import huggingface
 from jumok.models.classifiers import Model, build, read_config
 from jumok.models.vit import Pair
-from jumok.nn import kernels
+from jumok.tasks.inference import ImagePrecision, evaluating, in_image_precision, torch_device
 from jumok.tasks.runs import classifier_config, is_published, run_path
 from jumok.training.run import Run
 from jumok.training.weights import load_weights
 
-Precision = Literal["fp32", "bf16", "auto"]
 FILE = "preprocessing.json"
 Probabilities = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 
@@ -79,18 +77,15 @@ class Classifier:
         self.device = next(model.parameters()).device
 
     @classmethod
-    def load(cls, path: str | Path, *, precision: Precision = "fp32", device: str = "auto") -> Self:
+    def load(cls, path: str | Path, *, precision: ImagePrecision = "fp32", device: str = "auto") -> Self:
         """The classifier of the run at `path`, or of a local folder of published weights (Hugging Face, timm).
 
         Raises `UserError` if it is neither, damaged, of a newer format or another task.
         """
         model, preprocessing = read_classifier(path)
-        place = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
-        model = model.to(place).eval()
+        model = model.to(torch_device(device)).eval()
         dim = next(module.in_features for module in model.modules() if isinstance(module, nn.Linear))
-        if precision == "auto":
-            precision = "bf16" if kernels.precision(place.type, dim) == "bf16-mixed" else "fp32"
-        return cls(model.to(torch.bfloat16) if precision == "bf16" else model, preprocessing)
+        return cls(in_image_precision(model, precision, dim), preprocessing)
 
     def __call__(self, images: Sequence[str | Path], *, top: int = 1, batch: int = 64) -> list[Prediction]:
         """The `top` likeliest classes of each image file; what cannot be read has none and says why."""
@@ -144,7 +139,7 @@ class Classifier:
 
     def logits(self, images: Tensor) -> Tensor:
         """Class logits (B, classes) in float32 of prepared images."""
-        with _evaluating(self.model), torch.inference_mode():
+        with evaluating(self.model), torch.inference_mode():
             return class_logits(self.model(images)).float()
 
 
@@ -171,14 +166,3 @@ def published(folder: Path) -> tuple[Model, Preprocessing]:
     names = huggingface.labels(folder) or [str(number) for number in range(count)]
     mean, std = (found.mean, found.std) if found else ((0.5,) * channels, (0.5,) * channels)
     return model, Preprocessing(size=height, channels=channels, mean=mean, std=std, classes=tuple(names))
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode, and back: validation borrows a model that is training."""
-    mode = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(mode)
