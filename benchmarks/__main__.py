@@ -13,6 +13,7 @@ from benchmarks import report
 from benchmarks.harness import Failed, Side, running
 from benchmarks.plan import FULL, GROUPS, QUICK, ROWS
 from benchmarks.rows import MEASURES, Bench
+from benchmarks.rows_image_text import MEASURES as IMAGE_TEXT
 
 HERE = Path(__file__).parent
 
@@ -48,12 +49,12 @@ def main() -> int:
             started = time.monotonic()
             print(f"{group} ...", flush=True)
             try:
-                for name, values in MEASURES[group](bench):
+                for name, values in (MEASURES | IMAGE_TEXT)[group](bench):
                     _show(name, values)
                     if not arguments.quick or arguments.out:
                         out = Path(arguments.out or HERE)
                         report.save(
-                            out, {report.key(name, arguments.device): values | about | _command(group, arguments)}
+                            out, {report.key(name, arguments.device): about | values | _command(group, arguments)}
                         )
             except Failed as error:
                 missing = True
@@ -79,10 +80,8 @@ def _command(group: str, arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _show(name: str, values: dict[str, Any]) -> None:
     row = ROWS[name]
-    digits = 2 if row.unit == "GB" else 0
-    figures = f"{values['ours']:,.{digits}f} {row.unit}, peer {values['peer']:,.{digits}f}"
-    unit = "GB" if row.unit == "GB" else "x"
-    target = f" (floor {row.floor:g} {unit}, aim {row.aim:g} {unit})" if row.floor is not None else ""
+    figures = f"{values['ours']:,.{row.digits}f} {row.unit}, peer {values['peer']:,.{row.digits}f}"
+    target = f" (floor {row.floor:g} {row.target}, aim {row.aim:g} {row.target})" if row.floor is not None else ""
     print(f"  {row.what}: {figures}, ratio {values['ratio']:.2f}{target}", flush=True)
 
 

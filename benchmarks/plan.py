@@ -8,6 +8,63 @@ BASE = {"dim": 512, "heads": 8, "depth": 6, "hidden": 2048, "dropout": 0.1}
 RECURRENT = {"dim": 512, "depth": 1, "dropout": 0.1}
 IMAGES = {"dim": 384, "heads": 6, "depth": 12, "hidden": 1536, "image_size": 224, "patch": 16}  # ViT-S/16
 TOY = {"dim": 64, "heads": 4, "depth": 1, "hidden": 96, "dropout": 0.1}
+# the preset vit-transformer: ViT-S/16 and a decoder of 4 blocks
+CAPTIONER = {
+    "encoder": "vit",
+    "decoder": "transformer",
+    "vocab_size": 8000,
+    "image_size": 224,
+    "max_len": 64,
+    "patch": 16,
+    "dim": 384,
+    "heads": 6,
+    "depth": 12,
+    "decoder_depth": 4,
+    "hidden": 1536,
+}
+# words of 32 x 128 pixels in 94 characters; what a VisionEncoderDecoderModel can be too, so a ViT in front
+READER = {
+    "encoder": "vit",
+    "decoder": "transformer",
+    "vocab_size": 98,
+    "image_size": (32, 128),
+    "max_len": 64,
+    "patch": 8,
+    "dim": 256,
+    "heads": 4,
+    "depth": 3,
+    "decoder_depth": 2,
+    "hidden": 1024,
+}
+# the preset reader
+CTC = {
+    "encoder": "resnet-transformer",
+    "decoder": "ctc",
+    "vocab_size": 98,
+    "image_size": (32, 128),
+    "stem": "small",
+    "widths": (64, 128, 256),
+    "blocks": (1, 1, 1),
+    "strides": ((2, 2), (2, 2), (2, 1)),
+    "tokens": "columns",
+    "dim": 256,
+    "heads": 4,
+    "depth": 3,
+    "hidden": 1024,
+}
+SMALL = {"dim": 32, "heads": 2, "depth": 1, "hidden": 64}
+SMALL_CTC = {"widths": (8, 16, 32), **SMALL}
+
+
+@dataclass(frozen=True)
+class Writing:
+    """A model that writes what an image shows, and how much of it it writes."""
+
+    model: dict[str, Any]
+    tokens: int  # written for every image, the end counted
+    beam: int
+    batch: int  # images
+    batches: int = 4  # in a turn
 
 
 @dataclass(frozen=True)
@@ -30,6 +87,11 @@ class Plan:
     image_model: dict[str, Any] = field(default_factory=lambda: IMAGES)
     images: int = 32  # a batch
     image_steps: int = 2  # batches in a turn
+    reader: Writing = Writing(READER, tokens=8, beam=1, batch=64)
+    ctc: Writing = Writing(CTC, tokens=7, beam=1, batch=64)
+    captioner: Writing = Writing(CAPTIONER, tokens=14, beam=4, batch=16)
+    rendered: int = 4000  # words drawn in a turn
+    fonts: int = 60  # font files they are drawn with
 
 
 FULL = Plan()
@@ -50,17 +112,28 @@ QUICK = Plan(
     {"dim": 32, "heads": 2, "depth": 2, "hidden": 64, "image_size": 32, "patch": 8},
     4,
     1,
+    Writing({**READER, **SMALL}, tokens=5, beam=1, batch=4, batches=2),
+    Writing({**CTC, **SMALL_CTC}, tokens=5, beam=1, batch=4, batches=2),
+    Writing({**CAPTIONER, **SMALL, "image_size": 32, "patch": 8}, tokens=5, beam=4, batch=4, batches=2),
+    40,
+    4,
 )
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the results; `floor` and `aim` are ratios, or gigabytes for memory."""
+    """One line of the results; `floor` and `aim` are ratios, or of our own figure where `target` is its unit."""
 
     what: str
     unit: str
     floor: float | None = None
     aim: float | None = None
+    target: str = "x"
+
+    @property
+    def digits(self) -> int:
+        """How many of a figure are printed behind its point."""
+        return {"GB": 2, "ms": 1}.get(self.unit, 0)
 
 
 ROWS = {
@@ -74,9 +147,17 @@ ROWS = {
     "decode-transformers": Row("decoding, against transformers' generate, its fastest", "tokens/s", 1.9, 3.0),
     "decode-fp32": Row("decoding in fp32, against CTranslate2's fastest", "tokens/s"),
     "single": Row("one sentence at a time, against CTranslate2's fastest", "tokens/s", 1.0, 1.3),
-    "memory": Row("peak memory while decoding, against CTranslate2's fastest", "GB", 1.2, 0.8),
+    "memory": Row("peak memory while decoding, against CTranslate2's fastest", "GB", 1.2, 0.8, "GB"),
     "memory-transformers": Row("the same against transformers' generate", "GB"),
     "images": Row("ViT-S/16 at 224, inference, against transformers' fastest", "images/s", 1.1, 1.3),
     "images-train": Row("ViT-S/16 at 224, training, against transformers' fastest", "images/s", 1.0, 1.2),
+    "render": Row("drawing Latin words, against Pillow drawing them plainly", "words/s", 1500, 4000, "words/s"),
+    "render-hangul": Row("the same with words in Hangul", "words/s", 1500, 4000, "words/s"),
+    "read-ctc": Row(
+        "reading 64 words with CTC, greedy, against its encoder's forward pass alone: time", "ms", 1.15, 1.05
+    ),
+    "read": Row("reading word by word, greedy, against transformers' VisionEncoderDecoderModel", "words/s", 1.5, 2.5),
+    "caption": Row("captioning, beam 4, against transformers' VisionEncoderDecoderModel", "images/s", 1.2, 1.5),
+    "caption-decoder": Row("the same, its decoder alone", "images/s", 1.8, 3.0),
 }
-GROUPS = ("train", "joey", "decode", "single", "memory", "images")
+GROUPS = ("train", "joey", "decode", "single", "memory", "images", "render", "read", "caption")

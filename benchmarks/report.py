@@ -65,13 +65,11 @@ def table(rows: dict[str, dict[str, Any]]) -> str:
 def _line(name: str, values: dict[str, Any]) -> str:
     plain, _, device = name.partition("@")
     row = ROWS[plain]
-    gigabytes = row.unit == "GB"
-    digits = 2 if gigabytes else 0
-    ours, peer = f"{values['ours']:,.{digits}f} {row.unit}", f"{values['peer']:,.{digits}f}"
+    ours, peer = f"{values['ours']:,.{row.digits}f} {row.unit}", f"{values['peer']:,.{row.digits}f}"
     spread = f" ({min(values['ratios']):.2f}-{max(values['ratios']):.2f})" if len(values["ratios"]) > 1 else ""
     ratio = f"**{values['ratio']:.2f}**{spread}"
-    unit = " GB" if gigabytes else " x"
-    floor, aim = (f"{value:g}{unit}" if value is not None and not device else "" for value in (row.floor, row.aim))
+    targets = (row.floor, row.aim)
+    floor, aim = (f"{value:g} {row.target}" if value is not None and not device else "" for value in targets)
     what = row.what + (f" ({device})" if device else "")
     return f"| {what} | {ours} | {peer} | {ratio} | {floor} | {aim} | `{values['command']}` |"
 
@@ -90,6 +88,8 @@ def _details(name: str, values: dict[str, Any]) -> list[str]:
         lines.append(f"The same class in fp32: {values['same_classes']} images.")
     if "greedy_equal" in values:
         lines.append(f"Greedy output in fp32 equal to ours: {values['greedy_equal']}.")
+    if "note" in values:
+        lines.append(values["note"])
     if "ours_peak_share" in values:
         shares = (f"{100 * values[f'{side}_peak_share']:.0f} %" for side in ("ours", "peer"))
         lines.append("Share of the peak of matrix products: ours {}, peer {}.".format(*shares))

@@ -212,7 +212,7 @@ def images(bench: Bench) -> Iterator[tuple[str, Values]]:
         )
         tried = {"ours_tried": ours_tried, "peer_tried": peer_tried, "same_classes": _same_classes(bench, common)}
         (comparison,), versions = compare(ours, [peer], plan.rounds)
-        yield name, row(comparison, ours, peer, versions, **tried)
+        yield name, row(comparison, ours, peer, versions, data="random images", **tried)
 
 
 def _same_classes(bench: Bench, common: dict[str, Any]) -> str:
