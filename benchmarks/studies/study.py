@@ -2,10 +2,13 @@
 
 import json
 import shutil
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from jumok.config import parse
 from jumok.data.images import ImageSet, read_images
@@ -16,7 +19,7 @@ from jumok.tasks.classify_predict import Classifier
 from jumok.tasks.classify_train import train_classifier
 from jumok.training.run import Run
 
-PACE_STEPS = 40  # steps of the trial that tells how many epochs fit into the minutes
+PACE_STEPS = (5, 65)  # of the two trials that tell how many epochs fit into the minutes
 Values = dict[str, Any]
 
 
@@ -61,7 +64,8 @@ class Study:
             rate, images = self._pace(name, values)
             minutes = self.minutes if minutes is None else minutes
             epochs = max(1, round(minutes * 60 * rate / images))
-            atomic_write(plan, json.dumps({"minutes": minutes, "images_per_second": rate, "epochs": epochs}))
+            planned = {"minutes": epochs * images / rate / 60, "images_per_second": rate, "epochs": epochs}
+            atomic_write(plan, json.dumps(planned))
         planned = json.loads(plan.read_text())
         self.say(f"{name}: {planned['epochs']} epochs, about {planned['minutes']:.0f} minutes")
         training = values["training"] | {"epochs": planned["epochs"]}
@@ -71,16 +75,22 @@ class Study:
         return run
 
     def _pace(self, name: str, values: Values) -> tuple[float, int]:
-        """Images a second of this training, and how many images an epoch has."""
-        trial = self.out / f"{name}.trial"
-        shutil.rmtree(trial, ignore_errors=True)
-        training = values["training"] | {"steps": PACE_STEPS, "log_every": PACE_STEPS // 2, "save_every": 0}
-        recipe = parse(ClassifyRecipe, values | {"run": str(trial), "training": training}, name)
-        task = train_classifier(recipe, say=lambda _: None)
-        lines = [json.loads(line) for line in (trial / "metrics.jsonl").read_text().splitlines()]
-        rates = [line["images_per_second"] for line in lines if "images_per_second" in line]
+        """Images a second of processor time of this training, and how many images an epoch has.
+
+        By the processor's clock, so that other work on the machine changes nothing in the plan: what a trial costs,
+        less what a shorter one does, which reads the same images.
+        """
+        trial, spent = self.out / f"{name}.trial", []
+        for steps in PACE_STEPS:
+            shutil.rmtree(trial, ignore_errors=True)
+            training = values["training"] | {"steps": steps, "validate_every": steps, "save_every": 0}
+            recipe = parse(ClassifyRecipe, values | {"run": str(trial), "training": training}, name)
+            started = time.process_time()
+            task = train_classifier(recipe, say=lambda _: None)
+            spent.append((time.process_time() - started) / torch.get_num_threads())
         shutil.rmtree(trial)
-        return rates[-1], len(task.train)
+        steps = PACE_STEPS[1] - PACE_STEPS[0]
+        return steps * values["training"]["batch_images"] / (spent[1] - spent[0]), len(task.train)
 
     def score(self, run: Path, change: Callable[[ImageSet], ImageSet] | None = None) -> Evaluation:
         """A run on the validation images."""
@@ -89,11 +99,10 @@ class Study:
         return evaluate(classifier, images if change is None else change(images))
 
     def facts(self, run: Path) -> Values:
-        """What stands beside a score: parameters, epochs, minutes."""
-        lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-        last = [line for line in lines if "minutes" in line][-1]
+        """What stands beside a score: parameters, epochs, minutes of the processor."""
+        planned = json.loads((self.out / f"{run.name}.plan.json").read_text())
         count = sum(tensor.numel() for tensor in Run.open(run).weights().values())
-        return {"parameters": count, "epochs": last["epoch"] + 1, "minutes": round(last["minutes"], 1)}
+        return {"parameters": count, "epochs": planned["epochs"], "minutes": round(planned["minutes"], 1)}
 
 
 def rate(model: Mapping[str, Any]) -> float:
