@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from tests.decoding.run import run
 from tests.learn import toy
 from tests.models.small import MODELS, NEW, VOCAB, lengths, small_model, targets, words
+from tests.models.small_images import READERS, WRITERS, images
 from torch import Tensor
 
+from jumok.decoding.ctc import greedy, prefix_search
 from jumok.decoding.search import Hypothesis
 from jumok.models.translators import TranslationModel
 
@@ -133,6 +135,50 @@ def test_in_bf16_at_most_one_line_in_a_hundred_changes(beam: int) -> None:
     many = searched(model, source, sizes, batches(300, 150), 2, beam=beam)
     changed = sum(many[row][0].tokens != few[row][0].tokens for row in range(300))
     assert changed <= 3
+
+
+@pytest.mark.parametrize("name", WRITERS)
+@torch.no_grad()
+def test_neighbours_change_nothing_over_images(name: str) -> None:
+    model, given, target = WRITERS[name](), images(ROWS), targets(ROWS, 7)
+    features, logits = model.encode(given).features, model(given, target)
+    for row in range(ROWS):
+        alone = given[row : row + 1]
+        torch.testing.assert_close(features[row], model.encode(alone).features[0], rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(logits[row], model(alone, target[row : row + 1])[0], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("options", [SEARCHES[1], SEARCHES[3]], ids=str)
+@pytest.mark.parametrize("name", WRITERS)
+@torch.no_grad()
+def test_search_over_an_image_alone_is_search_in_any_batch(options: dict[str, Any], name: str) -> None:
+    model, given = WRITERS[name]().double(), images(4)
+
+    def found(rows: list[int]) -> list[list[Hypothesis]]:
+        return run(model, [9] * len(rows), model.encode(given[rows]), numbers=rows, **options)
+
+    order = torch.randperm(4).tolist()
+    for row, together in zip(order, found(order), strict=True):
+        (alone,) = found([row])
+        assert texts(together) == texts(alone)
+        for one, other in zip(together, alone, strict=True):
+            assert one.score == pytest.approx(other.score, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", READERS)
+@torch.no_grad()
+def test_a_word_alone_is_read_as_in_any_batch(name: str) -> None:
+    model, given = READERS[name]().double(), images(ROWS)
+    logits = model(given)
+    together = prefix_search(logits, 4, 3)
+    for row, likeliest in enumerate(greedy(logits)):
+        alone = model(given[row : row + 1])
+        torch.testing.assert_close(alone[0], logits[row], rtol=1e-6, atol=1e-6)
+        assert greedy(alone)[0].tokens == likeliest.tokens
+        for one, other in zip(prefix_search(alone, 4, 3)[0], together[row], strict=True):
+            assert one.tokens == other.tokens
+            assert one.score == pytest.approx(other.score, abs=1e-4)
+            assert one.confidences == pytest.approx(other.confidences, abs=1e-4)
 
 
 @pytest.mark.parametrize("name", MODELS)

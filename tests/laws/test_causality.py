@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 from tests.models.small import MODELS, NEW, lengths, small_model, targets, words
+from tests.models.small_images import WRITERS, images
 from torch import Tensor, nn
 
 from jumok.models.translators import TranslationModel
@@ -48,8 +49,28 @@ def test_no_model_sees_later_target_tokens(name: str) -> None:
     check_later_tokens(MODELS[name](), False)
 
 
+@pytest.mark.parametrize("name", WRITERS)
+def test_no_writer_sees_later_target_tokens(name: str) -> None:
+    model = WRITERS[name]()
+    target = Inputs(model.decoder.tokens)
+    check_none_of_later_tokens(model(images(BATCH), targets(BATCH, QUERIES)), target)
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_images_of_no_writer_see_each_other(name: str) -> None:
+    model, given = WRITERS[name](), images(BATCH).requires_grad_()
+    logits = model(given, targets(BATCH, QUERIES))
+    (gradient,) = torch.autograd.grad((logits[2] * torch.randn(31)).sum(), given)
+    assert bool((gradient[torch.arange(BATCH) != 2] == 0).all())
+    assert bool(gradient[2].any())
+
+
 def check_later_tokens(model: TranslationModel, training: bool) -> None:
     logits, _, target, _ = look(model, training)
+    check_none_of_later_tokens(logits, target)
+
+
+def check_none_of_later_tokens(logits: Tensor, target: Inputs) -> None:
     for i in range(QUERIES):
         # a sum would be nothing after a norm whose outputs sum to a constant
         (gradient,) = torch.autograd.grad((logits[:, i] * torch.randn(31)).sum(), target.leaf, retain_graph=True)

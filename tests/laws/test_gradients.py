@@ -5,12 +5,14 @@ from typing import Any
 import pytest
 import torch
 from tests.models.small import MODELS, NEW, VOCAB, lengths, small_model, targets, words
+from tests.models.small_images import READERS, WRITERS, images, inputs
 from torch import nn
 
+from jumok.models.image_to_text import ImageToText
 from jumok.models.transformer import Transformer, TransformerConfig
 from jumok.models.translators import TranslationModel
 from jumok.nn.attention import Attention
-from jumok.nn.loss import smoothed_cross_entropy
+from jumok.nn.loss import ctc_loss, smoothed_cross_entropy
 from jumok.nn.mask import Mask
 from jumok.nn.transformer import DecoderBlock
 
@@ -23,9 +25,9 @@ OPTIONS: list[dict[str, Any]] = [
 ]
 
 
-def train_once(model: TranslationModel) -> torch.Tensor:
-    source, sizes, target, labels = words(5, 11), lengths(5, 11), targets(5, 7), words(5, 7)
-    features = model.features(source, sizes, target).flatten(0, 1)
+def train_once(model: TranslationModel | ImageToText) -> torch.Tensor:
+    target, labels = targets(5, 7), words(5, 7)
+    features = model.features(*inputs(model, 5, 11), target).flatten(0, 1)
     loss = smoothed_cross_entropy(features, model.output.weight, model.output.bias, labels.flatten(), 0.1)
     loss.total.backward()
     return loss.total.detach()
@@ -35,7 +37,8 @@ def without_gradient(model: nn.Module) -> list[str]:
     return [
         name
         for name, parameter in model.named_parameters()
-        if parameter.grad is None or not parameter.grad.isfinite().all() or not parameter.grad.any()
+        if parameter.numel()
+        and (parameter.grad is None or not parameter.grad.isfinite().all() or not parameter.grad.any())
     ]
 
 
@@ -66,12 +69,25 @@ def test_every_parameter_gets_a_gradient_in_bf16_with_dropout(attention_dropout:
 
 
 @pytest.mark.parametrize("mixed", [False, True])
-@pytest.mark.parametrize("name", NEW)
+@pytest.mark.parametrize("name", [*NEW, *WRITERS])
 def test_every_parameter_of_every_model_gets_a_gradient(name: str, mixed: bool) -> None:
-    model = MODELS[name](dropout=0.2 if mixed else 0.0).train()
+    model = (MODELS | WRITERS)[name](dropout=0.2 if mixed else 0.0).train()
     with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
         loss = train_once(model)
     assert bool(loss.isfinite())
+    assert not without_gradient(model)
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+@pytest.mark.parametrize("name", READERS)
+def test_every_parameter_of_every_reader_gets_a_gradient(name: str, mixed: bool) -> None:
+    model = READERS[name](dropout=0.2 if mixed else 0.0).train()
+    with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+        logits = model(images(5))
+    loss = ctc_loss(logits, words(5, 2), torch.tensor([2, 1, 0, 1, 1]))
+    assert int(loss.unfit) == 0
+    loss.total.backward()
+    assert bool(loss.total.isfinite())
     assert not without_gradient(model)
 
 

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from tests.decoding.run import run
 from tests.decoding.table import BEGIN, END, FIRST, PAD, Mean, TableModel, penalty, repeats
 from tests.models.small import MODELS, NEW, lengths, small_model, words
+from tests.models.small_images import WRITERS, inputs
 
 from jumok.decoding.protocol import Ensemble
 from jumok.decoding.search import Hypothesis
+from jumok.models.image_to_text import ImageToText
 from jumok.models.translators import TranslationModel
 
 Text = tuple[int, ...]
@@ -177,36 +179,36 @@ def test_a_transformers_scores_are_those_of_a_forced_pass(positions: str, option
 
 
 @pytest.mark.parametrize("options", [{"beam": 5, "n_best": 5}, {"sample": True, "n_best": 3}], ids=str)
-@pytest.mark.parametrize("name", NEW)
+@pytest.mark.parametrize("name", [*NEW, *WRITERS])
 @torch.no_grad()
 def test_any_models_scores_are_those_of_a_forced_pass(name: str, options: dict[str, Any]) -> None:
-    check_scores(MODELS[name](), options)
+    check_scores((MODELS | WRITERS)[name](), options)
 
 
-def check_scores(model: TranslationModel, options: dict[str, Any]) -> None:
-    source, sizes = words(5, 7), lengths(5, 7)
-    found = run(model, [9] * 5, model.encode(source, sizes), length_penalty=0.6, **options)
+def check_scores(model: TranslationModel | ImageToText, options: dict[str, Any]) -> None:
+    given = inputs(model, 5, 7)
+    found = run(model, [9] * 5, model.encode(*given), length_penalty=0.6, **options)
     for row, hypotheses in enumerate(found):
         assert len(hypotheses) == options.get("n_best", 1)
         for h in hypotheses:
             target = torch.tensor([[BEGIN, *h.tokens]])
             labels = torch.tensor([*h.tokens, END])
-            log_p = model(source[row : row + 1], sizes[row : row + 1], target)[0].log_softmax(-1)
+            log_p = model(*(part[row : row + 1] for part in given), target)[0].log_softmax(-1)
             forced = float(log_p.gather(1, labels[:, None]).sum())
             assert h.log_probability == pytest.approx(forced, abs=1e-3)
             assert h.score == pytest.approx(forced / penalty(len(labels), 0.6), abs=1e-3)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [*MODELS, *WRITERS])
 @torch.no_grad()
 def test_a_models_search_as_wide_as_the_space_is_brute_force(name: str) -> None:
-    model = MODELS[name](source_vocab=8, target_vocab=8)
-    source, sizes = words(2, 5, 8), lengths(2, 5)
+    model = WRITERS[name](vocab_size=8) if name in WRITERS else MODELS[name](source_vocab=8, target_vocab=8)
+    given = inputs(model, 2, 5) if name in WRITERS else (words(2, 5, 8), lengths(2, 5))
     texts = TableModel(5).every_text(2)
-    found = run(model, [2, 2], model.encode(source, sizes), beam=len(texts), n_best=len(texts))
+    found = run(model, [2, 2], model.encode(*given), beam=len(texts), n_best=len(texts))
 
     def forced(row: int, text: Text) -> float:
-        logits = model(source[row : row + 1], sizes[row : row + 1], torch.tensor([[BEGIN, *text]]))
+        logits = model(*(part[row : row + 1] for part in given), torch.tensor([[BEGIN, *text]]))
         return float(logits[0].log_softmax(-1).gather(1, torch.tensor([*text, END])[:, None]).sum())
 
     for row in range(2):

@@ -3,16 +3,19 @@
 import pytest
 import torch
 from tests.models.small import BEGIN, MODELS, NEW, targets, words
+from tests.models.small_images import WRITERS
 from tests.models.walk import Walk
 
 from jumok.nn.state import State
 
+ALL = MODELS | WRITERS
+
 
 @pytest.mark.parametrize("beams", [1, 3])
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", ALL)
 @torch.no_grad()
 def test_beams_follow_their_parents_and_sentences_are_dropped(name: str, beams: int) -> None:
-    walk = Walk(MODELS[name](), 5, beams)
+    walk = Walk(ALL[name](), 5, beams)
     assert isinstance(walk.state, State)
     for step in range(8):
         walk.step()
@@ -23,10 +26,10 @@ def test_beams_follow_their_parents_and_sentences_are_dropped(name: str, beams: 
     assert len(walk.read) == 1
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", ALL)
 @torch.no_grad()
 def test_a_search_widens_from_one_beam(name: str) -> None:
-    walk = Walk(MODELS[name](), 3, 1)
+    walk = Walk(ALL[name](), 3, 1)
     for beams in (2, 5, 5):
         walk.step(2 if beams == 5 else 1)
         walk.reorder(beams)
@@ -34,21 +37,21 @@ def test_a_search_widens_from_one_beam(name: str) -> None:
     walk.check()
 
 
-@pytest.mark.parametrize("name", NEW)
+@pytest.mark.parametrize("name", [*NEW, *WRITERS])
 @torch.no_grad()
 def test_several_tokens_at_once(name: str) -> None:
-    walk = Walk(MODELS[name](), 3, 2)
+    walk = Walk(ALL[name](), 3, 2)
     for count in (3, 1, 2, 4):
         walk.step(count)
         walk.check()
         walk.reorder()
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", ALL)
 @torch.no_grad()
 def test_two_decodings_do_not_touch_each_other(name: str) -> None:
     """State is an argument and a result, never inside the module."""
-    model = MODELS[name]()
+    model = ALL[name]()
     one, two = Walk(model, 3, 2), Walk(model, 5, 3)
     for _ in range(3):
         one.step()

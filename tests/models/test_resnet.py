@@ -10,7 +10,7 @@ from tests.models.small import shake
 from torch import Tensor, nn
 
 from jumok.models.classifiers import build, read_config, transferred
-from jumok.models.resnet import ResNet, ResNetConfig
+from jumok.models.resnet import BasicBlock, ResNet, ResNetBodyConfig, ResNetConfig, ResNetEncoder
 from jumok.training.weights import load_weights, weights_of
 
 SMALL: dict[str, Any] = {
@@ -79,6 +79,89 @@ def test_receptive_fields_by_gradient(stem: str) -> None:
         assert extents == [field, field] if stem == "small" else all(field - 6 <= e <= field for e in extents)
 
 
+@pytest.mark.parametrize("stem", ["small", "imagenet"])
+def test_receptive_fields_of_a_line_of_text(stem: str) -> None:
+    """Height and width each by their own steps, by hand and by gradient."""
+    model = resnet(stem=stem, image_size=320, widths=(6, 10, 9), blocks=(1, 2, 1), strides=((2, 2), (2, 1), (1, 3)))
+    first, step = (3, 1) if stem == "small" else (11, 4)
+    fields = {"height": [first], "width": [first]}
+    for side, strides in (("height", (2, 2, 1, 1)), ("width", (2, 1, 1, 3))):
+        between = step
+        for stride in strides:
+            fields[side].append(fields[side][-1] + 2 * between + 2 * between * stride)
+            between *= stride
+    assert model.receptive_fields("height") == model.receptive_fields() == fields["height"]
+    assert model.receptive_fields("width") == fields["width"]
+    for norm in model.modules():
+        if isinstance(norm, nn.BatchNorm2d):
+            norm.bias.data.fill_(3.0)
+    given = torch.rand(1, 2, 320, 320).requires_grad_()
+    image = model.image(given)
+    (gradient,) = torch.autograd.grad(image[0, :, image.shape[2] // 2, image.shape[3] // 2].sum(), given)
+    touched = gradient[0].abs().amax(0) > 0
+    for axis, side in ((touched.any(1), "height"), (touched.any(0), "width")):
+        extent = int(axis.nonzero().max() - axis.nonzero().min()) + 1
+        assert extent == fields[side][-1] if stem == "small" else fields[side][-1] - 6 <= extent <= fields[side][-1]
+
+
+@pytest.mark.parametrize("stem", ["small", "imagenet"])
+@pytest.mark.parametrize("strides", [None, ((2, 2), (2, 1)), ((1, 3), (3, 1))])
+@torch.no_grad()
+def test_the_last_image_is_as_large_as_the_config_says(stem: str, strides: Any) -> None:
+    model = resnet(stem=stem, strides=strides, image_size=50)
+    for height, width in torch.randint(20, 70, (5, 2)).tolist():
+        assert model.encode(images(1, height, width)).grid == model.config.grid(height, width)
+
+
+def test_strides_are_as_ever_where_none_are_given() -> None:
+    torch.manual_seed(1)
+    plain = ResNet(ResNetConfig(**SMALL))
+    torch.manual_seed(1)
+    named = ResNet(ResNetConfig(**(SMALL | {"strides": ((1, 1), (2, 2))})))
+    assert list(plain.state_dict()) == list(named.state_dict())
+    given = images()
+    assert torch.equal(plain(given), named(given))
+    assert plain.config.stride == (2, 2)
+
+
+def test_weights_have_the_names_of_existing_runs() -> None:
+    names = list(resnet().state_dict())
+    assert names[0] == "stem.convolution.weight"
+    assert names[-2:] == ["head.weight", "head.bias"]
+    assert {name.split(".")[0] for name in names} == {"stem", "blocks", "head"}
+    body = ResNetEncoder(ResNetBodyConfig(**{key: value for key, value in SMALL.items() if key != "classes"}))
+    assert list(body.state_dict()) == names[:-2]
+
+
+@torch.no_grad()
+def test_an_encoder_is_the_body_without_the_head() -> None:
+    model, given = resnet(), images()
+    encoder = ResNetEncoder(ResNetBodyConfig(**{key: value for key, value in SMALL.items() if key != "classes"})).eval()
+    encoder.load_state_dict({key: value for key, value in model.state_dict().items() if not key.startswith("head.")})
+    torch.testing.assert_close(encoder(given).features, model.encode(given).features, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("stride", [(2, 2), (2, 1), (3, 1), (1, 2), (3, 2)])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_a_shortcut_with_steps_is_a_convolution(
+    layout: torch.memory_format, stride: tuple[int, int], dtype: torch.dtype
+) -> None:
+    block = BasicBlock(6, 10, stride)
+    assert isinstance(block.shortcut, nn.Sequential)
+    shortcut = block.shortcut[0].to(dtype)
+    x = torch.randn(3, 6, 7, 9).to(dtype).contiguous(memory_format=layout).requires_grad_()
+    y = shortcut(x)
+    exact = x.detach().double().requires_grad_()
+    expected = nn.functional.conv2d(exact, shortcut.weight.double(), stride=stride)
+    upstream = torch.randn_like(y)
+    tolerance = {"rtol": 1e-5, "atol": 1e-5} if dtype == torch.float32 else {"rtol": 2e-2, "atol": 5e-2}
+    torch.testing.assert_close(y.double(), expected, **tolerance)
+    (gradient,) = torch.autograd.grad(y, x, upstream)
+    (wanted,) = torch.autograd.grad(expected, exact, upstream.double())
+    torch.testing.assert_close(gradient.double(), wanted, **tolerance)
+
+
 def test_features_are_the_last_image_row_by_row() -> None:
     model, given = resnet(), images()
     encoded = model.encode(given)
@@ -143,6 +226,9 @@ def test_a_stored_config_comes_back() -> None:
         ({"widths": (6, 0)}, "1 or more"),
         ({"blocks": (0, 1)}, "1 or more"),
         ({"image_size": 1}, "image_size = 1 is smaller"),
+        ({"strides": ((1, 1),)}, "for each of the 2 stages"),
+        ({"strides": ((1, 1), (2, 0))}, "1 or more"),
+        ({"strides": ((4, 1), (4, 1))}, "smaller than one step of the last stage, 16 x 1"),
         ({"stem": "large"}, "stem"),
         ({"depth": 3}, "depth"),
     ],

@@ -111,7 +111,7 @@ def test_a_dead_beam_may_read_anything() -> None:
     new = torch.randint(FIRST, VOCAB, (3, 2, 1))
     new[:, 1] = torch.tensor([PAD, END, BEGIN])[:, None]
     logits, _ = model.step(new.flatten(0, 1), walk.state)
-    full = model(walk.source, walk.sizes, torch.cat([walk.read[:, 0], new[:, 0]], 1))[:, -1]
+    full = model(*walk.inputs, torch.cat([walk.read[:, 0], new[:, 0]], 1))[:, -1]
     torch.testing.assert_close(logits.unflatten(0, (3, 2))[:, 0], full, rtol=1e-4, atol=1e-4)
 
 

@@ -47,16 +47,22 @@ def transferred(
     heads are those of `fresh`. What fits in nothing is left for `load_weights` to name.
     """
     config, result = fresh.config, dict(weights)
-    if (
-        isinstance(source, PatchTransformerConfig)
-        and isinstance(config, PatchTransformerConfig)
-        and _POSITIONS in result
-    ):
-        prefix = len(result[_POSITIONS]) - source.grid[0] * source.grid[1]
-        result[_POSITIONS] = interpolated(result[_POSITIONS], prefix, source.grid, config.grid)
+    if isinstance(source, PatchTransformerConfig) and isinstance(config, PatchTransformerConfig):
+        result = with_positions(weights, source, config)
     if new_head:
         result = {name: tensor for name, tensor in result.items() if not name.startswith(_HEADS)}
         result |= {name: tensor for name, tensor in fresh.state_dict().items() if name.startswith(_HEADS)}
+    return result
+
+
+def with_positions(
+    weights: Mapping[str, Tensor], source: PatchTransformerConfig, config: PatchTransformerConfig
+) -> dict[str, Tensor]:
+    """`weights` of a model of config `source`, with learned positions interpolated to the grid of `config`."""
+    result = dict(weights)
+    if _POSITIONS in result:
+        prefix = len(result[_POSITIONS]) - source.grid[0] * source.grid[1]
+        result[_POSITIONS] = interpolated(result[_POSITIONS], prefix, source.grid, config.grid)
     return result
 
 

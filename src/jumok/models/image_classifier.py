@@ -1,4 +1,4 @@
-"""What every model that turns an image into class logits has: the image's size, the classes, a head."""
+"""What every model that reads images has: the image's size; and those that classify them: the classes, a head."""
 
 from typing import Any, ClassVar, TypeVar
 
@@ -7,17 +7,16 @@ from torch import nn
 
 from jumok.config import Config
 
-C = TypeVar("C", bound="ImageClassifierConfig")
+C = TypeVar("C", bound="ImageConfig")
 
 
-class ImageClassifierConfig(Config):
+class ImageConfig(Config):
     """What the configs of all such models have in common; ``PRESETS`` are a family's named sizes."""
 
     PRESETS: ClassVar[dict[str, dict[str, Any]]]
 
     image_size: int | tuple[int, int] = Field(224, description="pixels: one number, or height and width")
     channels: int = Field(3, ge=1, description="channels of an image: 1 grey, 3 colour")
-    classes: int = Field(ge=1, description="number of classes")
 
     @field_validator("image_size", mode="before")
     @classmethod
@@ -36,6 +35,12 @@ class ImageClassifierConfig(Config):
     def preset(cls: type[C], name: str, **overrides: Any) -> C:
         """A model by its name in ``PRESETS``, with some values changed."""
         return cls(**(cls.PRESETS[name] | overrides))
+
+
+class ImageClassifierConfig(ImageConfig):
+    """What the configs of all models that turn an image into class logits have in common."""
+
+    classes: int = Field(ge=1, description="number of classes")
 
 
 def class_head(dim: int, classes: int) -> nn.Linear:

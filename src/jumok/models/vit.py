@@ -11,7 +11,7 @@ from jaxtyping import Float
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from jumok.models.image_classifier import ImageClassifierConfig, class_head
+from jumok.models.image_classifier import ImageClassifierConfig, ImageConfig, class_head
 from jumok.nn.image import (
     ConvolutionalStem,
     GridPositions,
@@ -24,8 +24,8 @@ from jumok.nn.state import Encoded
 from jumok.nn.transformer import EncoderBlock
 
 
-class PatchTransformerConfig(ImageClassifierConfig):
-    """What ViT and DeiT have in common; the defaults are ViT-S/16."""
+class PatchTransformerConfig(ImageConfig):
+    """The body that ViT and DeiT have in common; the defaults are those of ViT-S/16."""
 
     PRESETS: ClassVar = {
         # B and L: Dosovitskiy 2021, Table 1; Ti and S: Touvron 2021, Table 1
@@ -80,7 +80,7 @@ class PatchTransformerConfig(ImageClassifierConfig):
         return self.size[0] // self.patch, self.size[1] // self.patch
 
 
-class ViTConfig(PatchTransformerConfig):
+class ViTConfig(PatchTransformerConfig, ImageClassifierConfig):
     """Sizes of a ViT."""
 
     architecture: Literal["vit"] = Field("vit", description="the family: vit, deit or resnet")
@@ -103,7 +103,7 @@ class ViTConfig(PatchTransformerConfig):
         return 0 if self.pool == "mean" else 1 + self.distillation_token
 
 
-class DeiTConfig(PatchTransformerConfig):
+class DeiTConfig(PatchTransformerConfig, ImageClassifierConfig):
     """Sizes of a DeiT with its distillation token."""
 
     architecture: Literal["deit"] = Field("deit", description="the family: vit, deit or resnet")
@@ -119,43 +119,48 @@ def _patches(config: PatchTransformerConfig) -> PatchEmbedding | ConvolutionalSt
     return PatchEmbedding(*sizes) if config.stem == "patches" else ConvolutionalStem(*sizes, deep=config.stem == "deep")
 
 
+def image_encoder(config: PatchTransformerConfig, prefix: int) -> ImageEncoder:
+    """Patches through the encoder of the house, pre-norm and with GELU; `prefix` learned tokens in front of them."""
+    tokens = PatchInput(
+        _patches(config),
+        grid_positions(config.positions, prefix, config.grid, config.dim),
+        prefix=prefix,
+        dim=config.dim,
+        size=config.size,
+        dropout=config.dropout,
+        patch_dropout=config.patch_dropout,
+    )
+    blocks = [
+        EncoderBlock(
+            config.dim,
+            config.heads,
+            config.hidden,
+            dropout=config.dropout,
+            attention_dropout=config.attention_dropout,
+            # linear decay of survival (Huang et al. 2016, eq. 4)
+            stochastic_depth=config.stochastic_depth * block / config.depth,
+            norm="pre",
+            norm_epsilon=config.norm_epsilon,
+            activation="gelu",
+        )
+        for block in range(1, config.depth + 1)
+    ]
+    for block in blocks:
+        block.attention.start_mimetic()
+    last = nn.LayerNorm(config.dim, config.norm_epsilon)
+    return ImageEncoder(tokens, blocks, last, grid=config.grid, checkpointing=config.checkpointing)
+
+
 C_co = TypeVar("C_co", bound=PatchTransformerConfig, covariant=True)
 
 
 class PatchTransformer(nn.Module, Generic[C_co]):
-    """Patches through the encoder of the house, pre-norm and with GELU: what ViT and DeiT put their heads on."""
+    """The image encoder and what is known of its layers: what ViT and DeiT put their heads on."""
 
     def __init__(self, config: C_co, prefix: int) -> None:
         super().__init__()
         self.config = config
-        tokens = PatchInput(
-            _patches(config),
-            grid_positions(config.positions, prefix, config.grid, config.dim),
-            prefix=prefix,
-            dim=config.dim,
-            size=config.size,
-            dropout=config.dropout,
-            patch_dropout=config.patch_dropout,
-        )
-        blocks = [
-            EncoderBlock(
-                config.dim,
-                config.heads,
-                config.hidden,
-                dropout=config.dropout,
-                attention_dropout=config.attention_dropout,
-                # linear decay of survival (Huang et al. 2016, eq. 4)
-                stochastic_depth=config.stochastic_depth * block / config.depth,
-                norm="pre",
-                norm_epsilon=config.norm_epsilon,
-                activation="gelu",
-            )
-            for block in range(1, config.depth + 1)
-        ]
-        for block in blocks:
-            block.attention.start_mimetic()
-        last = nn.LayerNorm(config.dim, config.norm_epsilon)
-        self.encoder = ImageEncoder(tokens, blocks, last, grid=config.grid, checkpointing=config.checkpointing)
+        self.encoder = image_encoder(config, prefix)
 
     def encode(self, images: Float[Tensor, "B C H W"]) -> Encoded:
         """Features of the tokens in front, then of each patch; raises ValueError for another size than built for."""

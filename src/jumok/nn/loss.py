@@ -1,11 +1,13 @@
-"""Cross-entropy with label smoothing over a large vocabulary, without ever holding all logits."""
+"""Losses of what is written: cross-entropy over a large vocabulary, which never holds all logits; and CTC."""
 
 from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn import functional
 
+BLANK = 0  # of CTC; the padding of texts
 ROWS = 1024  # logits of 1,024 x 8,000 in bf16 stay in the last cache; fewer rows add up the weight gradient more often
 
 
@@ -36,6 +38,36 @@ def smoothed_cross_entropy(
     return CrossEntropy(*sums)
 
 
+class CTC(NamedTuple):
+    """Sum over the texts of ``-log p(text)`` in nats (with gradient), and how many texts do not fit their frames."""
+
+    total: Float[Tensor, ""]
+    unfit: Int[Tensor, ""]
+
+
+def ctc_loss(logits: Float[Tensor, "B T V"], targets: Int[Tensor, "B N"], lengths: Int[Tensor, " B"]) -> CTC:
+    """``-log sum_pi prod_t p_t(pi_t)`` over all alignments ``pi`` of each text to its T frames (Graves et al. 2006).
+
+    An alignment says each token in one frame or more in a row, with the blank, token 0, in any frame between, and in
+    at least one between equal tokens. A text that has no alignment, being too long for T frames, adds nothing, neither
+    loss nor gradient. In float32, whatever the precision of `logits`.
+
+    Args:
+        targets: tokens, never the blank; what stands after `lengths` is not read.
+        lengths: real tokens of each text.
+    """
+    frames, log_p = logits.shape[1], logits.float().log_softmax(-1)
+    places = torch.arange(targets.shape[1], device=targets.device)[1:]
+    repeats = ((targets[:, 1:] == targets[:, :-1]) & (places < lengths[:, None])).sum(1)
+    unfit = lengths + repeats > frames
+    sizes = torch.full_like(lengths, frames)
+    # a text without an alignment would be infinitely unlikely
+    total = functional.ctc_loss(
+        log_p.transpose(0, 1), targets, sizes, lengths, blank=BLANK, reduction="sum", zero_infinity=True
+    )
+    return CTC(total, unfit.sum())
+
+
 class _ChunkedCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(
@@ -59,7 +91,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         target_logits = torch.zeros((), dtype=torch.float64, device=x.device)
         for start in range(0, x.shape[0], ROWS):
             part = slice(start, start + ROWS)
-            logits = torch.nn.functional.linear(x[part], w, b)
+            logits = functional.linear(x[part], w, b)
             target = targets[part, None]
             best = logits.max(dim=-1, keepdim=True)
             chosen = logits.gather(1, target).float()
