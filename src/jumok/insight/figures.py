@@ -2,6 +2,7 @@
 
 from functools import cache
 from io import BytesIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -60,3 +61,13 @@ def png(figure: "Figure") -> bytes:
     content = BytesIO()
     figure.savefig(content, format="png")
     return content.getvalue()
+
+
+def figures_folder(page: Path) -> Path:
+    """The folder beside a page for its figures, made if it is not there. Raises `UserError` if it cannot be made."""
+    folder = page.with_name(f"{page.stem}_figures")
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make the folder {folder}: {error.strerror}; write {page.name} elsewhere") from error
+    return folder

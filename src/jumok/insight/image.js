@@ -62,7 +62,6 @@ const WORDS = {
 };
 
 const depth = book.layers.length;
-const [rows, columns] = book.grid;
 const asked = book.layers.every((layer) => layer.patches); // single patches can be asked
 const ROLLOUT = -1;
 const state = {
@@ -77,7 +76,6 @@ let row = new Float32Array(patches); // what is over the photo
 const photo = $("plain");
 
 const ofPatch = () => state.from >= tokens;
-const place = (patch) => [Math.floor(patch / columns) + 1, (patch % columns) + 1];
 
 function drawTexts() {
   document.documentElement.lang = state.language;
@@ -160,22 +158,7 @@ async function drawSheet() {
     $("sheet").replaceChildren(...cells);
     drawn = wanted;
   }
-  for (const button of $("sheet").querySelectorAll("button")) {
-    const chosen = Number(button.dataset.layer) === state.layer && Number(button.dataset.head) === state.head;
-    button.setAttribute("aria-checked", chosen);
-    button.tabIndex = chosen ? 0 : -1;
-  }
-}
-
-function cell(map, layer, head, name) {
-  const button = element("button");
-  button.type = "button";
-  button.setAttribute("role", "radio");
-  button.setAttribute("aria-label", name);
-  button.title = name;
-  Object.assign(button.dataset, { layer, head });
-  button.append(smallMap(map));
-  return button;
+  check($("sheet"), (button) => Number(button.dataset.layer) === state.layer && Number(button.dataset.head) === state.head);
 }
 
 async function moveInSheet(event) {
@@ -235,19 +218,7 @@ function change(values) {
   return show();
 }
 
-function mark(id, patch) {
-  $(id).hidden = patch < 0;
-  const [top, left] = place(Math.max(patch, 0)).map((number) => number - 1);
-  Object.assign($(id).style, { top: `${(100 * top) / rows}%`, left: `${(100 * left) / columns}%` });
-}
-
 const said = (patch) => words.tip(...place(patch), percent(row[patch]));
-
-function under(event) {
-  const box = $("photo").getBoundingClientRect();
-  const at = (pixel, size, count) => Math.max(0, Math.min(count - 1, Math.floor((pixel / size) * count)));
-  return at(event.clientY - box.top, box.height, rows) * columns + at(event.clientX - box.left, box.width, columns);
-}
 
 const ask = (patch) => asked && change({ patch, from: tokens + patch });
 
@@ -302,11 +273,7 @@ function listen() {
   addEventListener("afterprint", () => dress(state.theme));
 }
 
-palette = book.colors.map((hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16)));
-$("photo").style.setProperty("--rows", rows);
-$("photo").style.setProperty("--columns", columns);
-$("photo").style.setProperty("--aspect", book.size[1] / book.size[0]);
-paint($("ramp"), Float32Array.from(palette, (_, step) => step), 1, palette.length, palette.length - 1);
+setUp();
 listen();
 drawPlates();
 photo.classList.toggle("tiny", Math.max(...book.size) < 128);

@@ -3,13 +3,15 @@
 Everything takes plain arrays and returns a matplotlib figure, without a screen; `figures.png` makes a file of it.
 """
 
+import base64
 from collections.abc import Sequence
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from jumok.insight.figures import PALETTE, canvas
+from jumok.insight.figures import PALETTE, canvas, drawable, fonts
 from jumok.insight.image_maps import Grid, distances
 from jumok.insight.maps import Map, Weights, as_map
 
@@ -38,6 +40,20 @@ def rgb(photo: Photo) -> Photo:
     if photo.dtype != np.uint8 or photo.ndim != 3 or not 1 <= photo.shape[2] <= 4:
         raise ValueError(f"a photo is uint8 (H, W, C) of 1 to 4 channels, not {photo.dtype} {photo.shape}")
     return np.repeat(photo[..., :1], 3, axis=2) if photo.shape[2] < 3 else photo[..., :3]
+
+
+def picture_url(photo: Photo) -> str:
+    """The photo as a PNG inside of a page."""
+    from PIL import Image  # matplotlib brings it
+
+    content = BytesIO()
+    Image.fromarray(photo).save(content, format="PNG")
+    return data_url(content.getvalue())
+
+
+def data_url(content: bytes) -> str:
+    """A PNG file inside of a page."""
+    return f"data:image/png;base64,{base64.b64encode(content).decode()}"
 
 
 def fitted(photo: Photo, side: int) -> Photo:
@@ -87,6 +103,24 @@ def draw_layers(photo: Photo, layers: Sequence[Weights]) -> "Figure":
     axis.set_xlabel("head")
     axis.set_ylabel("layer")
     _bare(axis)
+    return figure
+
+
+def draw_words(photo: Photo, looked: Sequence[Weights], words: Sequence[str], columns: int = 5) -> "Figure":
+    """The photo, then for each word the photo under what was looked at for it ``(h, w)``, row by row.
+
+    As in Xu et al. 2015, "Show, Attend and Tell", figure 3.
+    """
+    shown = _enlarged(fitted(photo, 2 * _CELL), 2 * _CELL)
+    pictures = [shown, *(overlay(shown, heat) for heat in looked)]
+    shape, columns = shown.shape[0] / shown.shape[1], min(columns, len(pictures))
+    rows = -(-len(pictures) // columns)
+    figure, axes = canvas(rows, columns, squeeze=False, width=2.0 * columns, height=rows * (0.3 + 1.95 * shape))
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for axis, picture, word in zip(axes.flat, pictures, ["", *map(drawable, words)], strict=False):
+        axis.imshow(picture)
+        axis.set_title(word, fontsize=12, fontfamily=fonts(), parse_math=False)
     return figure
 
 

@@ -1,21 +1,19 @@
 """One self-contained page on which a ViT's look at a photo is seen, and its figures as PNG: no network, ko and en."""
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 
-from jumok.errors import UserError
 from jumok.files import atomic_write
 from jumok.insight import image_captions as said
-from jumok.insight.figures import png
+from jumok.insight.figures import figures_folder, png
 from jumok.insight.image_captions import Caption
 from jumok.insight.image_figures import (
     VEIL,
     Photo,
+    data_url,
     draw_distances,
     draw_filters,
     draw_layers,
@@ -23,6 +21,7 @@ from jumok.insight.image_figures import (
     draw_rollout,
     fitted,
     heat_colors,
+    picture_url,
 )
 from jumok.insight.image_maps import (
     Grid,
@@ -124,11 +123,7 @@ def write_image_page(path: Path, view: ImageView, title: str) -> Path:
     Raises `UserError` where they cannot be written.
     """
     plates = image_plates(view)
-    folder = path.with_name(f"{path.stem}_figures")
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot make the folder {folder}: {error.strerror}; write {path.name} elsewhere") from error
+    folder = figures_folder(path)
     for name, plate in plates.items():
         atomic_write(folder / f"{name}.png", plate.png)
     atomic_write(path, image_attention_page(view, plates, title))
@@ -153,7 +148,7 @@ def image_attention_page(view: ImageView, plates: dict[str, Plate], title: str) 
         "title": title,
         "model": view.model,
         "truth": view.truth,
-        "photo": _data_url(_encoded(photo)),
+        "photo": picture_url(photo),
         "size": list(photo.shape[:2]),
         "grid": list(view.grid),
         "prefix": view.prefix,
@@ -175,7 +170,7 @@ def image_attention_page(view: ImageView, plates: dict[str, Plate], title: str) 
         "colors": heat_colors(),
         "veil": list(VEIL),
         "plates": [
-            {"name": name, "png": _data_url(plate.png), "captions": {k: vars(v) for k, v in plate.captions.items()}}
+            {"name": name, "png": data_url(plate.png), "captions": {k: vars(v) for k, v in plate.captions.items()}}
             for name, plate in plates.items()
             if plate.captions
         ],
@@ -216,15 +211,3 @@ def _filters(view: ImageView) -> Plate:
         figure = draw_filters(components, "ViT: components of the patch projection", theirs)
         caption = said.COMPONENTS
     return Plate(png(figure), said.joined(caption, said.RESNET_FILTERS if view.resnet else said.NO_RESNET))
-
-
-def _encoded(photo: Photo) -> bytes:
-    from PIL import Image  # matplotlib brings it
-
-    content = BytesIO()
-    Image.fromarray(photo).save(content, format="PNG")
-    return content.getvalue()
-
-
-def _data_url(content: bytes) -> str:
-    return f"data:image/png;base64,{base64.b64encode(content).decode()}"

@@ -1,6 +1,7 @@
-// Rows of weights of the page, and the pictures of one row: over the photo, and as a small map.
+// Rows of weights of a page with a photo, the pictures of one row, over the photo and as a small map, and its places.
 
-const patches = book.grid[0] * book.grid[1];
+const [rows, columns] = book.grid;
+const patches = rows * columns;
 const tokens = Math.max(book.prefix, 1);
 const opened = new Map(); // base64 -> promise of rows; each is unpacked once
 
@@ -50,17 +51,16 @@ function between(pixels, count, smooth) {
 }
 
 // the photo under its veil of heat, as image_figures.overlay draws it
-function drawSight(canvas, photo, row, strength, smooth) {
+function drawSight(canvas, photo, row, strength, smooth, side = 640) {
   const [height, width] = book.size;
-  const scale = 640 / Math.max(width, height);
+  const scale = side / Math.max(width, height);
   [canvas.width, canvas.height] = [width, height].map((side) => Math.max(1, Math.round(side * scale)));
   const context = canvas.getContext("2d", { willReadFrequently: true });
   context.imageSmoothingEnabled = scale < 4; // a tiny photo is shown pixel by pixel
   context.drawImage(photo, 0, 0, canvas.width, canvas.height);
   const image = context.getImageData(0, 0, canvas.width, canvas.height);
   const most = largest(row) || 1;
-  const [down, across] = [between(canvas.height, book.grid[0], smooth), between(canvas.width, book.grid[1], smooth)];
-  const columns = book.grid[1];
+  const [down, across] = [between(canvas.height, rows, smooth), between(canvas.width, columns, smooth)];
   let at = 0;
   for (const [top, low] of down) {
     for (const [left, right] of across) {
@@ -83,6 +83,52 @@ function drawSight(canvas, photo, row, strength, smooth) {
 
 function smallMap(row) {
   const canvas = element("canvas");
-  paint(canvas, row, ...book.grid, largest(row));
+  paint(canvas, row, rows, columns, largest(row));
   return canvas;
+}
+
+// a small map of a layer and head that can be chosen
+function cell(map, layer, head, name) {
+  const button = element("button");
+  button.type = "button";
+  button.setAttribute("role", "radio");
+  button.setAttribute("aria-label", name);
+  button.title = name;
+  Object.assign(button.dataset, { layer, head });
+  button.append(smallMap(map));
+  return button;
+}
+
+// which of the buttons in a group is the chosen one
+function check(group, chosen) {
+  for (const button of group.querySelectorAll("button")) {
+    const on = chosen(button);
+    button.setAttribute("aria-checked", on);
+    button.tabIndex = on ? 0 : -1;
+  }
+}
+
+// row and column of a patch, from 1
+const place = (patch) => [Math.floor(patch / columns) + 1, (patch % columns) + 1];
+
+// a frame around a patch of the photo; none below 0
+function mark(id, patch) {
+  $(id).hidden = patch < 0;
+  const [top, left] = place(Math.max(patch, 0)).map((number) => number - 1);
+  Object.assign($(id).style, { top: `${(100 * top) / rows}%`, left: `${(100 * left) / columns}%` });
+}
+
+// the patch under the pointer
+function under(event) {
+  const box = $("photo").getBoundingClientRect();
+  const at = (pixel, size, count) => Math.max(0, Math.min(count - 1, Math.floor((pixel / size) * count)));
+  return at(event.clientY - box.top, box.height, rows) * columns + at(event.clientX - box.left, box.width, columns);
+}
+
+function setUp() {
+  palette = book.colors.map((hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16)));
+  $("photo").style.setProperty("--rows", rows);
+  $("photo").style.setProperty("--columns", columns);
+  $("photo").style.setProperty("--aspect", book.size[1] / book.size[0]);
+  paint($("ramp"), Float32Array.from(palette, (_, step) => step), 1, palette.length, palette.length - 1);
 }

@@ -1,0 +1,122 @@
+"""One self-contained page that shows, word by word, where on a photo its writer looked: no network, ko and en."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jumok.files import atomic_write
+from jumok.insight.figures import figures_folder, png
+from jumok.insight.image_figures import VEIL, Photo, draw_words, fitted, heat_colors, picture_url
+from jumok.insight.image_maps import Grid
+from jumok.insight.maps import SPECIAL, Map, Weights, as_map, join_words, word_ids, word_labels
+from jumok.insight.viewer import fill_page, kind_of, pack
+
+SHARPEST = 800  # pixels of the longer side of the photo on the page
+_SPACES = ("▁", "Ġ", " ")
+
+
+@dataclass(frozen=True)
+class CaptionView:
+    """The look of a captioner or a reader at one photo, ready to be drawn.
+
+    Attributes:
+        photo: what the model saw (cut out as it was, in any resolution), uint8 ``(H, W, C)``.
+        pieces: what it wrote, piece by piece, with the end token where it wrote one.
+        maps: module path -> ``(H, Q, K)``, as `record` names them; row i is the step that wrote piece i, and ``K =
+            prefix + h * w``. Of several kinds only cross-attention (``...cross``) is drawn; where there is none, as in
+            a CTC reader, all are.
+        prefix: tokens before the places of the grid.
+        grid: (h, w) of the places that were looked at.
+        caption: the text.
+        model: a line on the model, shown under the title.
+        truth: what was asked for, if known.
+        words: word number of each piece; by default by the rule of `maps.word_ids`.
+    """
+
+    photo: Photo
+    pieces: Sequence[str]
+    maps: Mapping[str, Weights]
+    prefix: int
+    grid: Grid
+    caption: str
+    model: str = ""
+    truth: str | None = None
+    words: Sequence[int] | None = None
+
+
+def write_caption_page(path: Path, view: CaptionView, title: str) -> Path:
+    """Write the page of `view` to `path` and its strip of words as PNG into a folder beside it, which is returned.
+
+    Raises `UserError` where they cannot be written.
+    """
+    page, strip = caption_attention_page(view, title), words_png(view)
+    folder = figures_folder(path)
+    atomic_write(folder / "words.png", strip)
+    atomic_write(path, page)
+    return folder
+
+
+def words_png(view: CaptionView) -> bytes:
+    """The photo once for each word, under the mean look of all layers and heads, as a PNG file."""
+    layers = _layers(view)
+    mean = np.mean([weights.mean(0) for weights in layers.values()], axis=0)[:, view.prefix :]
+    return png(draw_words(view.photo, list(mean.reshape(-1, *view.grid)), [label for label, _, _ in _words(view)]))
+
+
+def caption_attention_page(view: CaptionView, title: str) -> str:
+    """A page of HTML that needs nothing but itself: the photo, the words, every layer and head over it for each word.
+
+    Weights are kept to 1/255 of the largest in their row. Raises `ValueError` if there is no map or one does not fit.
+    """
+    layers, photo = _layers(view), fitted(view.photo, SHARPEST)
+    data: dict[str, Any] = {
+        "title": title,
+        "model": view.model,
+        "caption": view.caption,
+        "truth": view.truth,
+        "photo": picture_url(photo),
+        "size": list(photo.shape[:2]),
+        "grid": list(view.grid),
+        "prefix": view.prefix,
+        "heads": len(next(iter(layers.values()))),
+        "words": [list(word) for word in _words(view)],
+        "layers": [
+            # a scale for each row: one that is spread over all places keeps its shades
+            {"name": name, "rows": pack(weights.reshape(-1, 1, weights.shape[-1]))}
+            for name, weights in layers.items()
+        ],
+        "colors": heat_colors(),
+        "veil": list(VEIL),
+    }
+    styles, scripts = ["page.css", "image.css", "caption.css"], ["common.js", "image_views.js", "caption.js"]
+    return fill_page("caption.html", styles, scripts, title, data)
+
+
+def _layers(view: CaptionView) -> dict[str, Map]:
+    """The maps to draw, a row a word."""
+    cross = {name: weights for name, weights in view.maps.items() if kind_of(name) == "cross"}
+    chosen = {name: as_map(weights) for name, weights in (cross or view.maps).items()}
+    if not chosen or not view.pieces:
+        raise ValueError("a page needs at least one layer's map, and a piece that was written")
+    rows, keys = len(view.pieces), view.prefix + view.grid[0] * view.grid[1]
+    for name, weights in chosen.items():
+        if weights.ndim != 3 or weights.shape[1:] != (rows, keys):
+            raise ValueError(f"{name} is {weights.shape}, but there are {rows} pieces and {keys} places (H, Q, K)")
+    if len({len(weights) for weights in chosen.values()}) > 1:
+        raise ValueError("the page wants as many heads in each layer")
+    return {name: join_words(weights, _numbers(view)) for name, weights in chosen.items()}
+
+
+def _words(view: CaptionView) -> list[tuple[str, bool, bool]]:
+    """Of each word: its text, whether it is the tokenizer's own (the end), and whether a space stands before it."""
+    numbers = _numbers(view)
+    labels = word_labels(view.pieces, numbers)
+    firsts = [view.pieces[numbers.index(word)] for word in range(len(labels))]
+    return [(label, first in SPECIAL, first.startswith(_SPACES)) for label, first in zip(labels, firsts, strict=True)]
+
+
+def _numbers(view: CaptionView) -> list[int]:
+    return list(word_ids(view.pieces) if view.words is None else view.words)
