@@ -26,7 +26,7 @@ VIT: Values = {"architecture": "vit", **SIZES}
 DEIT: Values = {"architecture": "deit", **SIZES}
 RESNET: Values = {"architecture": "resnet", "preset": "small", "image_size": 32}
 TEACHER = 2.5  # times the minutes of a student
-FEW = 0.2  # share of the images: a teacher is for students that lack data, not time
+FEW = 0.1  # share of the images: a teacher is for students that lack data, not time
 TUNING = 1 / 3  # of the rate from nothing, for weights that are trained already
 Found = tuple[Values, "Figure | None"]
 

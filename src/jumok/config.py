@@ -90,7 +90,9 @@ def _config_in(annotation: Any, values: object) -> type[Config] | None:
     given = values if isinstance(values, dict) else {}
     for kind in kinds:
         constants = {
-            name: get_args(f.annotation)[0] for name, f in kind.model_fields.items() if _is_constant(f.annotation)
+            f.alias or name: get_args(f.annotation)[0]
+            for name, f in kind.model_fields.items()
+            if _is_constant(f.annotation)
         }
         if all(given.get(name, constant) == constant for name, constant in constants.items()):
             return kind

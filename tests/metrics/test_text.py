@@ -2,6 +2,7 @@
 
 import random
 
+import numpy as np
 import pytest
 import sacrebleu
 from sacrebleu.metrics.bleu import BLEU
@@ -9,7 +10,7 @@ from sacrebleu.metrics.chrf import CHRF
 from sacrebleu.significance import PairedTest
 
 from jumok.errors import UserError
-from jumok.metrics.text import bleu_chrf, by_length, exact_match, paired_bootstrap
+from jumok.metrics.text import bleu_chrf, by_length, exact_match, paired_bootstrap, paired_means
 
 WORDS = [
     "the",
@@ -124,3 +125,19 @@ def test_unequal_counts_and_nothing_are_refused() -> None:
         exact_match([], [])
     with pytest.raises(UserError, match="3 lines against 2"):
         paired_bootstrap(["a"] * 3, ["a"] * 2, ["a"] * 2, "en")
+
+
+def test_paired_means_resample_both_alike(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    a, b = random.normal(50, 10, 80), random.normal(48, 10, 80)
+    found = paired_means("cider", a.tolist(), b.tolist(), n=400, seed=seed)
+    drawn = np.random.default_rng(seed).choice(80, size=(400, 80), replace=True)
+    differences = (a[drawn] - b[drawn]).mean(1)
+    assert (found.a, found.b) == pytest.approx((a.mean(), b.mean()))
+    assert found.interval == pytest.approx(np.percentile(differences, [2.5, 97.5]).tolist())
+    same = paired_means("cider", a.tolist(), a.tolist())
+    assert (same.difference, same.p_value) == (0.0, 1.0)
+    surely = paired_means("cider", (a + 5).tolist(), a.tolist())
+    assert surely.interval == pytest.approx((5, 5))
+    with pytest.raises(UserError, match="of the same lines"):
+        paired_means("cider", [1.0], [])

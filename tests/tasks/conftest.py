@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tests.tasks import pictures, small
+from tests.tasks import photos, pictures, small, words
 
 from jumok.tasks.translate_predict import Translator
 
@@ -31,3 +31,18 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def classifier_run(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return pictures.train_run(shapes, tmp_path_factory.mktemp("runs") / "vit")
+
+
+@pytest.fixture(scope="session")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return photos.write_photos(tmp_path_factory.mktemp("scenes"))
+
+
+@pytest.fixture(scope="session")
+def captioner_run(scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return photos.train_run(scenes, tmp_path_factory.mktemp("runs") / "captioner")
+
+
+@pytest.fixture(scope="session")
+def word_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return words.write_data(tmp_path_factory.mktemp("words"))

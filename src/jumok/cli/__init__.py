@@ -9,14 +9,17 @@ import typer
 
 from jumok import __version__
 from jumok.cli.attention import attention
+from jumok.cli.caption import caption
 from jumok.cli.classify import classify
 from jumok.cli.compare import compare
 from jumok.cli.data import check, sample
 from jumok.cli.demo import demo
 from jumok.cli.evaluate import evaluate
 from jumok.cli.info import info
+from jumok.cli.read import read
 from jumok.cli.train import train
 from jumok.cli.translate import translate
+from jumok.cli.words import words
 from jumok.errors import UserError
 
 # plain help: no colour needed to read it, and nothing of rich is loaded for it
@@ -34,6 +37,8 @@ app.command()(train)
 app.command()(evaluate)
 app.command()(translate)
 app.command()(classify)
+app.command()(caption)
+app.command()(read)
 app.command()(attention)
 app.command()(info)
 app.command()(compare)
@@ -41,6 +46,7 @@ app.command()(demo)
 app.add_typer(data, name="data")
 data.command()(check)
 data.command()(sample)
+data.command()(words)
 
 
 def _version(asked: bool) -> None:

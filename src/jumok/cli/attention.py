@@ -13,10 +13,15 @@ from jumok.errors import UserError
 def attention(
     run: options.RunPath,
     looked_at: Annotated[
-        str, typer.Argument(metavar="TEXT_OR_PHOTO", help="The sentence to translate, or the image to classify.")
+        str,
+        typer.Argument(
+            metavar="TEXT_OR_PHOTO", help="The sentence to translate, or the image to classify, caption or read."
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The page to write.")] = Path("attention.html"),
-    target: Annotated[str | None, typer.Option(help="Look at this translation instead of the model's own.")] = None,
+    target: Annotated[
+        str | None, typer.Option(help="Look at this translation, or caption, instead of the model's.")
+    ] = None,
     beam: options.Beam = None,
     resnet: Annotated[
         str | None,
@@ -26,17 +31,23 @@ def attention(
 ) -> None:
     """Write a page that shows the attention of every layer and head for one sentence or one photo.
 
-    For a photo the figures are written as PNG too, into a folder beside the page.
+    For a captioner's photo the page shows, word by word, where the model looked; of a reader, character by character.
+    For photos the figures are written as PNG too, into a folder beside the page.
     """
     from jumok.tasks.runs import task_of
 
     writable(output)
-    if task_of(run) == "classify":
+    job = task_of(run)
+    if job == "classify":
         if target is not None or beam is not None:
             raise UserError("--target and --beam are for translators; leave them out for a classifier")
         _photo(run, Path(looked_at), output, resnet, device)
     elif resnet is not None:
-        raise UserError("--resnet is for photos; leave it out for a sentence")
+        raise UserError("--resnet is for a classifier's photos; leave it out")
+    elif job == "read":
+        _word(run, Path(looked_at), output, target, beam, device)
+    elif job == "caption":
+        _caption(run, Path(looked_at), output, target, beam, device)
     else:
         _sentence(run, looked_at, output, target, beam, device)
 
@@ -63,3 +74,27 @@ def _photo(run: str, photo: Path, output: Path, resnet: str | None, device: str)
     for name, probability in view.predictions:
         typer.echo(f"{name}\t{probability:.4f}")
     say(f"wrote {output}, and its figures as PNG in {figures}")
+
+
+def _caption(run: str, photo: Path, output: Path, target: str | None, beam: int | None, device: str) -> None:
+    from jumok.insight.caption_viewer import write_caption_page
+    from jumok.tasks.caption_attention import attention_view
+    from jumok.tasks.caption_predict import Captioner
+
+    captioner = Captioner.load(run, device=device)
+    asked = options.search_options(captioner.options, beam=beam, n_best=1)
+    view = attention_view(captioner, photo, target, asked)
+    figures = write_caption_page(output, view, photo.name)
+    typer.echo(view.caption)
+    say(f"wrote {output}, and its figure as PNG in {figures}")
+
+
+def _word(run: str, crop: Path, output: Path, target: str | None, beam: int | None, device: str) -> None:
+    from jumok.insight.caption_viewer import write_caption_page
+    from jumok.tasks.read_attention import attention_view
+    from jumok.tasks.read_predict import Reader
+
+    view = attention_view(Reader.load(run, device=device), crop, target, beam=beam)
+    figures = write_caption_page(output, view, crop.name)
+    typer.echo(view.caption)
+    say(f"wrote {output}, and its figure as PNG in {figures}")

@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 
 from jumok.cli import options
-from jumok.cli.console import Bar, say
-from jumok.errors import UserError
+from jumok.cli.image_paths import image_paths, print_answers
 
 
 def classify(
@@ -24,31 +23,15 @@ def classify(
 
     Folders are searched for images. What cannot be read is named and counted; the others are classified.
     """
-    from jumok.data.images import image_files
-    from jumok.tasks.classify_predict import Classifier
+    from jumok.tasks.classify_predict import Classifier, Prediction
 
-    files: list[Path] = []
-    for path in images:
-        if not path.exists():
-            raise UserError(f"there is no {path}; give image files, or folders of them")
-        found = image_files(path) if path.is_dir() else [path]
-        if not found:
-            raise UserError(f"{path} holds no images; give another folder")
-        files += found
+    files = image_paths(images)
     classifier = Classifier.load(run, precision=precision.value, device=device)
-    unreadable = 0
-    with Bar("classifying", total=len(files)) as bar:
-        for prediction in classifier.predict(files, top=top, batch=batch):
-            if prediction.reason is not None:
-                unreadable += 1
-                say(f"skipped {prediction.path}: {prediction.reason}")
-            elif as_json:
-                classes = [{"class": name, "probability": round(value, 6)} for name, value in prediction.classes]
-                print(json.dumps({"path": str(prediction.path), "classes": classes}, ensure_ascii=False))
-            else:
-                print("\t".join([str(prediction.path), *(f"{name}\t{p:.4f}" for name, p in prediction.classes)]))
-            bar.advance(1)
-    if unreadable == len(files):
-        raise UserError(f"none of the {len(files):,} files is an image that can be read; see the reasons above")
-    if unreadable:
-        say(f"warning: {unreadable:,} of {len(files):,} files could not be read")
+
+    def line(prediction: Prediction) -> str:
+        if as_json:
+            classes = [{"class": name, "probability": round(value, 6)} for name, value in prediction.classes]
+            return json.dumps({"path": str(prediction.path), "classes": classes}, ensure_ascii=False)
+        return "\t".join([str(prediction.path), *(f"{name}\t{p:.4f}" for name, p in prediction.classes)])
+
+    print_answers("classifying", len(files), classifier.predict(files, top=top, batch=batch), line)

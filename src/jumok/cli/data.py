@@ -24,12 +24,14 @@ def check(
     """Report what is in a pair of files: counts, empty sides, duplicates, overlap, lengths, what would be dropped.
 
     Or in a folder of labelled images (train/<class>/*.jpg, or train.csv or .jsonl; val and test beside it): what cannot
-    be read, classes, sizes, duplicates, overlap.
+    be read, classes, sizes, duplicates, overlap. Or of captioned ones (train.jsonl, COCO's train.json, train.csv),
+    or of words with their texts (train.tsv of file, tab, text; docTR's folders; LMDBs).
     """
     if source.is_dir():
         if target is not None or test_source is not None or test_target is not None:
             raise UserError(f"{source} is a folder of images and is checked alone; leave the other files out")
-        _check_images(source, images)
+        kind = _check_captions if _captioned(source, "train") else _check_words if _worded(source, "train") else None
+        (kind or _check_images)(source, images)
     elif target is None:
         raise UserError(f"{source} stands alone; give the file of its translations too, or a folder of images")
     elif images is not None:
@@ -70,12 +72,55 @@ def _check_images(folder: Path, images: Path | None) -> None:
     typer.echo(report.text())
 
 
+def _check_captions(folder: Path, images: Path | None) -> None:
+    from jumok.data.caption_report import check_captions
+    from jumok.data.captions import read_captions
+
+    splits = [split for split in ("train", "val", "test") if _captioned(folder, split)]
+    sets = [read_captions(folder, split, images=images) for split in splits]
+    with Bar("reading images", sum(map(len, sets))) as bar:
+        _, report = check_captions(sets, size=64, channels=3, budget=0, advance=bar.advance)
+    typer.echo(report.text())
+
+
+def _check_words(folder: Path, images: Path | None) -> None:
+    from jumok.data.charset import DATA, Charset, Spelling
+    from jumok.data.word_images import read_words
+    from jumok.data.word_report import check_words
+    from jumok.data.word_store import plain_shape
+
+    sets = [read_words(folder, split, images) for split in ("train", "val", "test") if _worded(folder, split)]
+    spelling = Spelling.model_validate({})
+    charset = Charset.make(DATA, spelling, map(spelling, sets[0].texts))
+    with Bar("reading words", sum(map(len, sets))) as bar:
+        # as long as they may be: which words are too long is the model's matter
+        _, report = check_words(
+            sets, charset, plain_shape(32, 128), longest=1 << 30, training=False, budget=0, advance=bar.advance
+        )
+    typer.echo(report.text())
+
+
+def _worded(folder: Path, split: str) -> bool:
+    """Whether there are words with their texts of this split."""
+    from jumok.data.word_images import find_words
+
+    return bool(find_words(folder, split, (".tsv",)))
+
+
+def _captioned(folder: Path, split: str) -> bool:
+    """Whether there is a list of captions of this split."""
+    from jumok.data.captions import LISTS, is_captioned
+
+    lists = [path for ending in LISTS if (path := folder / f"{split}{ending}").is_file()]
+    return any(is_captioned(path) for path in lists)
+
+
 def sample(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to write; made if missing.")],
     seed: Annotated[int, typer.Option(help="Another seed writes other data.")] = 1,
     job: Annotated[Job, typer.Option(help="What it is for.")] = "translate",
 ) -> None:
-    """Write generated data as a user would have it: parallel text, or folders of images to classify."""
+    """Write generated data as a user would have it: parallel text, images in class folders, with captions, of words."""
     from jumok.data.sample import write_sample
 
     for line in write_sample(folder, seed=seed, job=job):

@@ -11,14 +11,18 @@ from jumok.cli.train import run_training
 from jumok.errors import UserError
 
 if TYPE_CHECKING:
+    from jumok.tasks.caption import CaptionRecipe
     from jumok.tasks.classify import ClassifyRecipe
+    from jumok.tasks.read import ReadRecipe
     from jumok.tasks.translate import TranslateRecipe
 
 
 def demo(
     assignments: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[JOB] [KEY=VALUE]...", help="translate or classify; run=DIR, any key of its recipe."),
+        typer.Argument(
+            metavar="[JOB] [KEY=VALUE]...", help="translate, classify, caption or read; run=DIR, any key of its recipe."
+        ),
     ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The attention page to write.")] = Path(
         "attention.html"
@@ -28,9 +32,13 @@ def demo(
 
     translate (the default): dates, times and amounts as people write them; writes the data (runs/demo-data), the run
     (runs/demo) and attention.html. classify: shapes in pictures, in runs/demo-classify-data and runs/demo-classify.
-    An earlier demo's run is replaced; a run that is not a demo's is left alone, with an error.
+    caption: sentences on scenes of coloured shapes, in runs/demo-caption-data and runs/demo-caption. read: words
+    as on signs, in runs/demo-read-data and runs/demo-read, and no page. An earlier demo's run is replaced; a run that
+    is not a demo's is left alone, with an error.
     """
+    from jumok.tasks.caption import CaptionRecipe
     from jumok.tasks.demo import NAMES, prepare
+    from jumok.tasks.read import ReadRecipe
     from jumok.tasks.translate import TranslateRecipe
 
     given = list(assignments or [])
@@ -43,6 +51,10 @@ def demo(
     run_training(recipe, resume=False, again=shlex.join(["jumok", "demo", *(assignments or [])]))
     if isinstance(recipe, TranslateRecipe):
         _translated(recipe, output)
+    elif isinstance(recipe, ReadRecipe):
+        _read(recipe)
+    elif isinstance(recipe, CaptionRecipe):
+        _captioned(recipe, output)
     else:
         _classified(recipe, output)
 
@@ -70,3 +82,27 @@ def _classified(recipe: "ClassifyRecipe", output: Path) -> None:
     typer.echo(f"top-1: {shown.top1:.1f}")
     write_image_page(output, shown.view, shown.view.truth or "")
     say(f"wrote {output.resolve()}: what the model looked at in one picture; open it in a browser")
+
+
+def _captioned(recipe: "CaptionRecipe", output: Path) -> None:
+    from jumok.insight.caption_viewer import write_caption_page
+    from jumok.tasks.caption_demo import show
+
+    with Bar("captioning what it never saw") as bar:
+        shown = show(recipe, bar.advance)
+    table(
+        "scenes it never saw", ["picture", "caption", "right", "one of its references"], shown.examples, numbers=False
+    )
+    typer.echo(f"exact scenes: {shown.exact:.1f} (captions that describe exactly the scene)")
+    write_caption_page(output, shown.view, shown.view.caption)
+    say(f"wrote {output.resolve()}: where the model looked, word by word, in one picture; open it in a browser")
+
+
+def _read(recipe: "ReadRecipe") -> None:
+    from jumok.tasks.read_demo import show
+
+    with Bar("reading what it never saw") as bar:
+        shown = show(recipe, bar.advance)
+    table("words it never saw", ["picture", "read", "confidence", "label"], shown.examples, numbers=False)
+    typer.echo(f"characters wrong (CER): {shown.scores.cer:.1f}")
+    typer.echo(f"word accuracy: {shown.scores.word_accuracy:.1f}")

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from jumok.cli import options
+from jumok.cli.comparison import comparison_table
 from jumok.cli.console import Bar, table, writable
 from jumok.errors import UserError
 from jumok.files import atomic_write
@@ -18,7 +19,20 @@ def evaluate(
     source: Annotated[Path | None, typer.Option(help="Translator: sentences to translate; .gz is read too.")] = None,
     target: Annotated[Path | None, typer.Option(help="Translator: their references, line by line.")] = None,
     images: Annotated[
-        Path | None, typer.Option(help="Classifier: a folder of class folders, or a .csv / .jsonl of path and label.")
+        Path | None,
+        typer.Option(
+            help="Classifier: a folder of class folders, or a .csv / .jsonl of path and label. Reader: the folder that "
+            "the files of --labels lie in, or an LMDB. Captioner: the folder that the paths of --captions start from."
+        ),
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="Reader: the words of --images, lines of file, tab, text (or .csv, .jsonl).")
+    ] = None,
+    captions: Annotated[
+        Path | None, typer.Option(help="Captioner: images with captions, .jsonl, COCO's .json, or .csv.")
+    ] = None,
+    mistakes: Annotated[
+        Path | None, typer.Option(metavar="PAGE", help="Reader: write a page of the worst mistakes there.")
     ] = None,
     image_root: Annotated[Path | None, typer.Option(help="Classifier: where the paths of a list start from.")] = None,
     json_path: Annotated[Path | None, typer.Option("--json", help="Write the scores there as JSON.")] = None,
@@ -39,27 +53,53 @@ def evaluate(
 ) -> None:
     """Score a run on files: a translator by BLEU, chrF and exact matches, a classifier by top-1, top-5 and calibration.
 
-    All on 0-100 but the calibration error (0-1).
+    A reader by words read right and CER, a captioner by CIDEr-D, BLEU and ROUGE-L. All on 0-100 but the calibration
+    error (0-1) and CIDEr-D (0-1000).
     """
     from jumok.tasks.runs import task_of
 
-    for path in (json_path, output):
+    for path in (json_path, output, mistakes):
         writable(path)
     job = task_of(run)
+    asked = {
+        "beam": beam,
+        "length_penalty": length_penalty,
+        "max_length": max_length,
+        "min_length": min_length,
+        "no_repeat_ngram": no_repeat_ngram,
+    }
     if job == "classify":
         if images is None or source is not None or target is not None:
             raise UserError(f"{run} is a classifier; score it with --images FOLDER (class folders, .csv or .jsonl)")
         values, lines = _images(run, images, image_root, against, precision, device)
+    elif job == "read":
+        from jumok.cli.evaluate_read import evaluate_reader
+
+        words = labels or images
+        if words is None or source is not None or target is not None:
+            raise UserError(f"{run} is a reader; score it with --images DIR --labels LABELS.tsv (file, tab, text)")
+        values, lines = evaluate_reader(
+            run,
+            words,
+            images if labels else None,
+            against=against,
+            mistakes=mistakes,
+            beam=beam,
+            precision=options.image_precision(precision),
+            device=device,
+        )
+    elif job == "caption":
+        from jumok.cli.evaluate_caption import evaluate_captioner
+
+        if captions is None or source is not None or target is not None:
+            raise UserError(f"{run} is a captioner; score it with --captions FILE.jsonl [--images DIR]")
+        exact = options.image_precision(precision)
+        values, lines = evaluate_captioner(
+            run, captions, images, against=against, search=asked, precision=exact, device=device
+        )
     else:
         if images is not None or source is None or target is None:
             raise UserError(f"{run} is a run of the task {job}; score it with --source FILE --target FILE")
-        asked = {
-            "beam": beam,
-            "length_penalty": length_penalty,
-            "max_length": max_length,
-            "min_length": min_length,
-            "no_repeat_ngram": no_repeat_ngram,
-        }
         values, lines = _text(run, source, target, against, asked, batch_tokens, precision, device)
     if output is not None:
         atomic_write(output, lines)
@@ -130,11 +170,8 @@ def _images(
     from jumok.tasks.classify_evaluate import evaluate as score
     from jumok.tasks.classify_predict import Classifier
 
-    if precision == options.Precision.int8:
-        raise UserError("--precision int8 is for translators; a classifier computes in fp32 or bf16")
-
     def scored(name: str) -> Evaluation:
-        classifier = Classifier.load(name, precision=options.ImagePrecision(precision.value).value, device=device)
+        classifier = Classifier.load(name, precision=options.image_precision(precision).value, device=device)
         found = labelled(source, classifier, root)
         with Bar(f"classifying with {name}", total=len(found)) as bar:
             return score(classifier, found, advance=bar.advance)
@@ -149,15 +186,5 @@ def _images(
             raise UserError(f"{run} and {against} do not know the same classes; they cannot be compared")
         pair = mcnemar(result.right, other.right)
         values["against"] = {"run": against, **other.as_dict(), "comparison": pair.as_dict()}
-        row = (
-            "top-1",
-            f"{pair.a:.2f}",
-            f"{pair.b:.2f}",
-            f"{pair.difference:+.2f}",
-            f"{pair.interval[0]:+.2f} to {pair.interval[1]:+.2f}",
-            f"{pair.only_a} / {pair.only_b}",
-            f"{pair.p_value:.3g}",
-        )
-        columns = ["", run, against, "difference", "95 % interval", "only one is right", "p (McNemar)"]
-        table(f"the same {pair.images:,} images", columns, [row])
+        comparison_table(f"the same {pair.images:,} images", run, against, {"top-1": pair})
     return values, result.predictions()

@@ -11,7 +11,9 @@ from jumok.errors import UserError
 
 if TYPE_CHECKING:
     from jumok.config import Config
+    from jumok.tasks.caption import CaptionRecipe
     from jumok.tasks.classify import ClassifyRecipe
+    from jumok.tasks.read import ReadRecipe
     from jumok.tasks.translate import TranslateRecipe
 
 
@@ -42,7 +44,9 @@ def train(
     run_training(parsed, resume=resume, again=shlex.join([*again, "--resume"]))
 
 
-def run_training(recipe: "TranslateRecipe | ClassifyRecipe", *, resume: bool, again: str) -> None:
+def run_training(
+    recipe: "TranslateRecipe | ClassifyRecipe | CaptionRecipe | ReadRecipe", *, resume: bool, again: str
+) -> None:
     """Train, say where the run is, and on Ctrl-C how to go on: by the command `again`."""
     from jumok.tasks import train_recipe
     from jumok.training.run import first_process
@@ -75,18 +79,26 @@ def _find(recipe: Path) -> Path:
     raise UserError(f"there is no recipe {recipe}; {there}")
 
 
-def _recipe_type(task: object, where: Path) -> "type[TranslateRecipe] | type[ClassifyRecipe]":
+def _recipe_type(task: object, where: Path) -> "type[TranslateRecipe | ClassifyRecipe | CaptionRecipe | ReadRecipe]":
     if task == "classify":
         from jumok.tasks.classify import ClassifyRecipe
 
         return ClassifyRecipe
+    if task == "caption":
+        from jumok.tasks.caption import CaptionRecipe
+
+        return CaptionRecipe
+    if task == "read":
+        from jumok.tasks.read import ReadRecipe
+
+        return ReadRecipe
     from jumok.tasks.translate import TranslateRecipe
 
     if task in (None, "translate"):
         return TranslateRecipe
     if task == "compare":
         raise UserError(f"{where}: this is a recipe of the laboratory; use jumok compare {where}")
-    raise UserError(f"{where}: task = {task!r} is not a job of Jumok; write task: translate or classify")
+    raise UserError(f"{where}: task = {task!r} is not a job of Jumok; write task: translate, classify, caption or read")
 
 
 def print_keys(kind: "type[Config]", values: dict[str, Any], recipe: Path) -> None:

@@ -18,11 +18,11 @@ def translate(
     beam: options.Beam = None,
     n_best: Annotated[int, typer.Option(help="Write the N best outputs of each line: N lines for one.")] = 1,
     scores: Annotated[bool, typer.Option("--scores", help="Write SCORE<TAB>TEXT.")] = False,
-    sample: Annotated[bool, typer.Option("--sample", help="Draw outputs instead of searching the best.")] = False,
-    temperature: Annotated[float | None, typer.Option(help="Sampling: below 1 is safer, above 1 wilder.")] = None,
-    top_k: Annotated[int | None, typer.Option(help="Sampling: only the K likeliest pieces.")] = None,
-    top_p: Annotated[float | None, typer.Option(help="Sampling: only the likeliest pieces that sum to P.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Sampling: the same seed gives the same output.")] = None,
+    sample: options.Sample = False,
+    temperature: options.Temperature = None,
+    top_k: options.TopK = None,
+    top_p: options.TopP = None,
+    seed: options.Seed = None,
     length_penalty: options.LengthPenalty = None,
     max_length: options.MaxLength = None,
     min_length: options.MinLength = None,
@@ -45,20 +45,12 @@ def translate(
 
     if prefix is not None and prefix_file is not None:
         raise UserError("--prefix and --prefix-file both say how outputs start; give one of them")
-    sampling = {"--temperature": temperature, "--top-k": top_k, "--top-p": top_p, "--seed": seed}
-    idle = [name for name, value in sampling.items() if value is not None]
-    if idle and not sample:
-        raise UserError(
-            f"{', '.join(idle)} only matter{'s' * (len(idle) == 1)} to sampling; add --sample, or leave it out"
-        )
-    if beam is not None and beam < n_best and not sample:
-        raise UserError(f"--n-best {n_best} needs as many beams; give --beam {n_best} or more")
     translator = Translator.load(run, precision=precision.value, device=device)
-    asked = options.search_options(
+    asked = options.n_best_options(
         translator.options,
-        beam=max(translator.options.beam, n_best) if beam is None else beam,
-        n_best=n_best,
-        sample=sample,
+        beam,
+        n_best,
+        sample,
         temperature=temperature,
         top_k=top_k,
         top_p=top_p,

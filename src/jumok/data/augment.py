@@ -24,7 +24,7 @@ HUE = 0.25  # of the colour's strength, as a share of the circle (Chen et al. 20
 ERASED_AREA, ERASED_RATIO = (0.02, 1 / 3), (0.3, 1 / 0.3)  # Zhong et al. 2020
 
 
-class Augmentation(Config):
+class PixelAugmentation(Config):
     """What happens to training images, in this order; evaluation sees the centre of the image as it is."""
 
     crop: Literal["resized", "shift", "none"] = Field(
@@ -38,14 +38,19 @@ class Augmentation(Config):
         0.0, ge=0, description="strength of random brightness, contrast, saturation and (a quarter of it) hue; 0 = off"
     )
     erasing: float = Field(0.0, ge=0, le=1, description="chance that a box of the image is erased")
-    mixup: float = Field(0.0, ge=0, description="Mixup's alpha; 0 = off")
-    cutmix: float = Field(0.0, ge=0, description="CutMix's alpha; 0 = off")
 
     @model_validator(mode="after")
     def _ranges(self) -> Self:
         if not 0 < self.scale[0] <= self.scale[1] <= 1:
             raise UserError(f"augmentation.scale = {list(self.scale)}: two shares in order, above 0 and at most 1")
         return self
+
+
+class Augmentation(PixelAugmentation):
+    """The same for images whose labels can be mixed with them, at the end."""
+
+    mixup: float = Field(0.0, ge=0, description="Mixup's alpha; 0 = off")
+    cutmix: float = Field(0.0, ge=0, description="CutMix's alpha; 0 = off")
 
 
 @dataclass(frozen=True)
@@ -87,17 +92,17 @@ def evaluation_images(images: Sequence[Pixels], size: int, normalize: Normalizat
     return normalize(_unit(centres(images, size)))
 
 
-class Augmenter:
-    """Training batches; what comes out depends on (seed, epoch, index) of each image, mixing on those of the batch.
+class PixelAugmenter:
+    """Training images; what comes out depends on (seed, epoch, index) of each image alone.
 
-    Holds no state: a batch can be made again, or in any thread, and is the same to the bit.
+    Holds no state: images can be made again, or in any thread, and are the same to the bit.
     """
 
-    def __init__(self, options: Augmentation, size: int, normalize: Normalization, classes: int, seed: int) -> None:
-        self.options, self.size, self.normalize, self.classes, self.seed = options, size, normalize, classes, seed
+    def __init__(self, options: PixelAugmentation, size: int, normalize: Normalization, seed: int) -> None:
+        self.options, self.size, self.normalize, self.seed = options, size, normalize, seed
 
-    def __call__(self, images: Sequence[Pixels], labels: Labels, indices: Sequence[int], epoch: int) -> ImageBatch:
-        """`images` (H, W, C) of uint8 with their `labels` (B,) and places `indices`, as they look in `epoch`."""
+    def __call__(self, images: Sequence[Pixels], indices: Sequence[int], epoch: int) -> Tensor:
+        """`images` (H, W, C) of uint8, at the places `indices`, as they look in `epoch`: (B, C, S, S), normalised."""
         options = self.options
 
         def numbers(stage: str, count: int) -> Draws:
@@ -119,6 +124,27 @@ class Augmenter:
             boxes = erasing_boxes(self.size, chance[:, 1:], ERASED_AREA, ERASED_RATIO)
             boxes[chance[:, 0] >= options.erasing] = 0
             pixels = pixels.masked_fill_(inside(boxes, self.size), 0.0)  # 0 is the mean colour
+        return pixels
+
+    def _cut(self, images: Sequence[Pixels], numbers: Draws) -> Batch:
+        """(B, S, S, C), its own memory."""
+        if self.options.crop == "resized":
+            return resized_crops(images, self.size, numbers, self.options.scale, RATIO)
+        batch = centres(images, self.size)
+        return shifted(batch, round(self.size * SHIFT), numbers[:, :2]) if self.options.crop == "shift" else batch
+
+
+class Augmenter:
+    """Training batches of labelled images; mixing depends on the indices of the batch too."""
+
+    def __init__(self, options: Augmentation, size: int, normalize: Normalization, classes: int, seed: int) -> None:
+        self.options, self.normalize, self.classes, self.seed = options, normalize, classes, seed
+        self.pixels = PixelAugmenter(options, size, normalize, seed)
+
+    def __call__(self, images: Sequence[Pixels], labels: Labels, indices: Sequence[int], epoch: int) -> ImageBatch:
+        """`images` (H, W, C) of uint8 with their `labels` (B,) and places `indices`, as they look in `epoch`."""
+        options = self.options
+        pixels = self.pixels(images, indices, epoch)
         places = torch.tensor(indices, dtype=torch.int64)
         targets = torch.from_numpy(labels)
         if not (options.mixup or options.cutmix):
@@ -134,13 +160,6 @@ class Augmenter:
             indices=indices,
         )
         return ImageBatch(pixels, targets, soft, places)
-
-    def _cut(self, images: Sequence[Pixels], numbers: Draws) -> Batch:
-        """(B, S, S, C), its own memory."""
-        if self.options.crop == "resized":
-            return resized_crops(images, self.size, numbers, self.options.scale, RATIO)
-        batch = centres(images, self.size)
-        return shifted(batch, round(self.size * SHIFT), numbers[:, :2]) if self.options.crop == "shift" else batch
 
 
 def _unit(batch: Batch) -> Tensor:

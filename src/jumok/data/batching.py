@@ -54,9 +54,23 @@ def pad(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
 def collate(sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]], indices: Sequence[int]) -> TextBatch:
     """A batch of pieces; sources are taken as they are, BEGIN and END are set around the targets."""
     source, source_lengths = pad(sources)
-    target, target_lengths = pad([[BEGIN, *row] for row in targets])
-    labels, _ = pad([[*row, END] for row in targets])
-    return TextBatch(source, source_lengths, target, labels, target_lengths, torch.tensor(indices, dtype=torch.int64))
+    return TextBatch(source, source_lengths, *written(targets), torch.tensor(indices, dtype=torch.int64))
+
+
+def written(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor, Tensor]:
+    """Pieces as a decoder learns them: (BEGIN + row, row + END, lengths with the one more), padded."""
+    target, lengths = pad([[BEGIN, *row] for row in rows])
+    labels, _ = pad([[*row, END] for row in rows])
+    return target, labels, lengths
+
+
+def shuffled(count: int, size: int, seed: int, epoch: int) -> list[list[int]]:
+    """The places of `count` samples in an order of their own each epoch, in batches of at most `size`.
+
+    They are equal but for one sample, the longer ones first.
+    """
+    random = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, epoch])))
+    return [part.tolist() for part in np.array_split(random.permutation(count), max(1, -(-count // size)))]
 
 
 def token_batches(

@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ Pixels = np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]
 """(H, W, C), 0-255."""
 
 MAX_PIXELS = 80_000_000  # below the number at which Pillow itself begins to warn
+ABSENT = "there is no such file"  # the reason of a `BadImage` whose file is not there
 _TOO_LARGE = f"more than {MAX_PIXELS:,} pixels; it was not opened, shrink it first"
 
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
@@ -34,8 +36,8 @@ class BadImage(Exception):
     """A file that cannot be used as an image; the message is the reason, without the path."""
 
 
-def decode(path: Path, channels: int = 3, shorter: int | None = None) -> tuple[Pixels, tuple[int, int]]:
-    """The picture in `path` as (H, W, channels), and the (width, height) that the file says it has.
+def decode(path: Path | bytes, channels: int = 3, shorter: int | None = None) -> tuple[Pixels, tuple[int, int]]:
+    """The picture in `path`, or in a file's bytes, as (H, W, channels), and the (width, height) it says it has.
 
     It is turned as its EXIF data say; of an animation the first frame is taken. Transparent pixels are laid over
     white where `channels` (1 grey, 3 RGB) has no place for alpha. 16-bit and floating-point images are scaled to
@@ -46,8 +48,9 @@ def decode(path: Path, channels: int = 3, shorter: int | None = None) -> tuple[P
     """
     try:
         # the format of the ending is tried first, which saves looking at the file with every other one
-        likely = [name for name in (Image.registered_extensions().get(path.suffix.lower()),) if name]
-        with Image.open(path, formats=[*likely, *Image.ID]) as image:
+        ending = path.suffix.lower() if isinstance(path, Path) else ""
+        likely = [name for name in (Image.registered_extensions().get(ending),) if name]
+        with Image.open(BytesIO(path) if isinstance(path, bytes) else path, formats=[*likely, *Image.ID]) as image:
             width, height = image.size
             if width * height > MAX_PIXELS:
                 raise BadImage(f"it has {width:,} x {height:,}, {_TOO_LARGE}")
@@ -131,11 +134,11 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     return Image.fromarray(np.rint(255 * np.clip(values / white, 0, 1)).astype(np.uint8))
 
 
-def _reason(path: Path, error: Exception) -> str:
+def _reason(path: Path | bytes, error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
-        return "there is no such file"
+        return ABSENT
     try:
-        if not path.stat().st_size:
+        if not (len(path) if isinstance(path, bytes) else path.stat().st_size):
             return "the file is empty"
     except OSError:
         pass

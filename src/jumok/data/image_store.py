@@ -2,34 +2,38 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import numpy as np
 
-from jumok.data.image_file import BadImage, Pixels, decode
+from jumok.data.image_file import BadImage, Pixels
 from jumok.errors import UserError
 
 MARGIN = 1.15  # images are kept this much larger than the model sees them, so that random crops have pixels to choose
 
 Labels = np.ndarray[tuple[int], np.dtype[np.int64]]
+F = TypeVar("F")
+"""Names one image: a path, or its place in something else."""
+
+Read = Callable[[F], tuple[Pixels, tuple[int, int]]]
+"""The pixels of one image, and the (width, height) that the file says it has. Raises `BadImage`."""
 
 
 @dataclass(frozen=True)
-class ImageStore:
-    """Images that can be decoded: `paths[i]` shows `classes[labels[i]]`, `kept[i]` are its pixels, or None.
+class PixelStore(Generic[F]):
+    """Images that can be decoded: `kept[i]` are the pixels of `paths[i]`, or None; what they show is not its matter.
 
-    Pixels have `channels` channels and at most `MARGIN * size` on the shorter side. `hashes` name the pixels.
+    `read` decodes one, with `channels` channels, and not much larger than the model sees it. `hashes` name the pixels.
     Reading changes nothing in it, so any number of threads may share one.
     """
 
     name: str
-    paths: list[Path]
-    labels: Labels
-    classes: tuple[str, ...]
-    size: int
+    paths: list[F]
+    read: Read[F] = field(repr=False)
     channels: int
     kept: list[Pixels | None] = field(repr=False)
     hashes: list[bytes] = field(repr=False)
@@ -50,16 +54,13 @@ class ImageStore:
         return [pixels if (pixels := self.kept[i]) is not None else decoded[i] for i in indices]
 
     @property
-    def digest(self) -> str:
-        """A hash of all pixels, labels and class names, in their order: what the run was trained on."""
-        total = hashlib.sha256("\n".join(self.classes).encode())
-        total.update(self.labels.tobytes())
-        total.update(b"".join(self.hashes))
-        return total.hexdigest()
+    def kept_bytes(self) -> int:
+        """How many bytes of pixels are kept."""
+        return sum(pixels.nbytes for pixels in self.kept if pixels is not None)
 
     def _decode(self, index: int) -> Pixels:
         try:
-            return decode(self.paths[index], self.channels, shorter(self.size))[0]
+            return self.read(self.paths[index])[0]
         except BadImage as error:
             raise UserError(
                 f"{self.paths[index]} could be read when the data were checked, but not now: {error}; "
@@ -67,12 +68,28 @@ class ImageStore:
             ) from error
 
 
+@dataclass(frozen=True)
+class ImageStore(PixelStore[Path]):
+    """Images with a label each: `paths[i]` shows `classes[labels[i]]`."""
+
+    labels: Labels
+    classes: tuple[str, ...]
+
+    @property
+    def digest(self) -> str:
+        """A hash of all pixels, labels and class names, in their order: what the run was trained on."""
+        total = hashlib.sha256("\n".join(self.classes).encode())
+        total.update(self.labels.tobytes())
+        total.update(b"".join(self.hashes))
+        return total.hexdigest()
+
+
 def shorter(size: int) -> int:
     """The most pixels that the shorter side of a kept image has, for a model that sees `size`."""
     return round(MARGIN * size)
 
 
-def channel_statistics(store: ImageStore, most: int = 10_000) -> tuple[list[float], list[float]]:
+def channel_statistics(store: PixelStore[F], most: int = 10_000) -> tuple[list[float], list[float]]:
     """Mean and standard deviation of each channel, on 0-1, over at most `most` images spread over the store."""
     chosen = np.unique(np.linspace(0, len(store) - 1, min(most, len(store))).astype(np.int64)).tolist()
     count, total, squares = 0, np.zeros(store.channels), np.zeros(store.channels)

@@ -1,20 +1,17 @@
 """Labelled images as a user has them: class folders, or a CSV/JSONL list of path and label."""
 
-import csv
-import json
 import os
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pydantic import Field
 
 from jumok.config import Config
 from jumok.data.image_file import is_image
-from jumok.data.text import read_lines
+from jumok.data.lists import csv_rows, json_rows, listing
 from jumok.errors import UserError
 
 LISTS = (".csv", ".jsonl")
@@ -62,9 +59,7 @@ def read_images(
     source = find_split(folder, split)
     if source is None:
         wanted = f"{split}/<class>/, {split}.csv or {split}.jsonl"
-        there = sorted(path.name for path in folder.iterdir())
-        listing = ", ".join(there[:20]) + (f" and {len(there) - 20:,} more" if len(there) > 20 else "")
-        raise UserError(f"no {split!r} images in {folder}: looked for {wanted}; there is: {listing or 'nothing'}")
+        raise UserError(f"no {split!r} images in {folder}: looked for {wanted}; there is: {listing(folder)}")
     return read_labelled(source, classes=classes, images=images, name=split)
 
 
@@ -173,27 +168,12 @@ def _list(path: Path, images: Path) -> list[Row]:
 
 
 def _csv(path: Path) -> Iterator[tuple[str, str, str]]:
-    reader = csv.reader(read_lines(path, "none").lines)
-    header = [cell.strip().lower() for cell in next(reader)]
-    if header.count("path") != 1 or header.count("label") != 1:
-        raise UserError(f"{path}, line 1: the columns are {', '.join(header)}; name two of them path and label")
-    columns = header.index("path"), header.index("label")
-    for cells in reader:
-        where = f"{path}, line {reader.line_num:,}"
-        if not cells:
-            continue
-        if len(cells) != len(header):
-            raise UserError(f"{where}: {len(cells)} columns, {len(header)} are expected; quote what holds a comma")
-        yield *_row(cells[columns[0]], cells[columns[1]], where), where
+    for where, (name, label) in csv_rows(path, (("path",), ("label",))):
+        yield *_row(name, label, where), where
 
 
 def _jsonl(path: Path) -> Iterator[tuple[str, str, str]]:
-    for number, line in enumerate(read_lines(path, "none").lines, start=1):
-        where = f"{path}, line {number:,}"
-        try:
-            value: Any = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise UserError(f"{where}: not JSON ({error.msg} at column {error.colno}); one object a line") from None
+    for where, value in json_rows(path):
         if not isinstance(value, dict) or not {"path", "label"} <= value.keys():
             raise UserError(f'{where}: an object with path and label is expected, like {{"path": "..", "label": ".."}}')
         label = value["label"]

@@ -20,6 +20,7 @@ _TILT = math.radians(12)
 _DARK, _BRIGHT = (0, 110), (140, 255)  # a channel of the background, of the shape
 
 Point = tuple[float, float]
+Plane = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
 
 def _polygon(*radii: float, start: float = 0.0) -> list[Point]:
@@ -54,16 +55,25 @@ def draw_shape(name: str, size: int, rng: random.Random) -> Pixels:
     background, colour = ([rng.uniform(*ends) for _ in range(3)] for ends in (_DARK, _BRIGHT))
     radius = size * rng.uniform(0.3, 0.42)
     middle = [rng.uniform(radius, size - radius) for _ in range(2)]
-    tilt = rng.uniform(-_TILT, _TILT)
+    mask = filled(name, size, radius, middle, rng.uniform(-_TILT, _TILT))
+    return restless(mask * np.array(colour) + (1 - mask) * np.array(background), rng)
+
+
+def filled(name: str, size: int, radius: float, middle: Sequence[float], tilt: float) -> Plane:
+    """How much of each pixel the shape `name` covers, 0-1, (size, size, 1); `middle` and `radius` in pixels."""
     sheet = Image.new("L", (size * _FINE, size * _FINE))
     for number, outline in enumerate(OUTLINES[name]):
         _fill(sheet, outline, radius, middle, tilt, 255 * (1 - number % 2))
-    mask = np.asarray(sheet.resize((size, size), Image.Resampling.BOX), dtype=np.float64)[:, :, None] / 255
+    mask: Plane = np.asarray(sheet.resize((size, size), Image.Resampling.BOX), dtype=np.float64)[:, :, None] / 255
+    return mask
+
+
+def restless(picture: Plane, rng: random.Random, blotched: float = 0.2) -> Pixels:
+    """A picture (S, S, 3) of 0-255 with blotches and grain: neither a single pixel nor the mean colour tells much."""
+    size = len(picture)
     noise = np.random.Generator(np.random.PCG64(rng.getrandbits(64)))
-    # blotches and grain, so that neither a single pixel nor the mean colour tells the class
     blotches = Image.fromarray(noise.integers(0, 256, (4, 4, 3), dtype=np.uint8)).resize((size, size))
-    picture = mask * np.array(colour) + (1 - mask) * np.array(background)
-    picture += 0.2 * (np.asarray(blotches, dtype=np.float64) - 128) + noise.normal(0, 10, picture.shape)
+    picture = picture + blotched * (np.asarray(blotches, dtype=np.float64) - 128) + noise.normal(0, 10, picture.shape)
     pixels: Pixels = np.clip(picture, 0, 255).astype(np.uint8)
     return pixels
 

@@ -103,6 +103,10 @@ class Tokenizer:
             return self.encode(text)
         return self._sampler.sample(self._split(text), seed)
 
+    def resampled(self, sampling: float) -> "Tokenizer":
+        """The same pieces, sampled at another rate in training."""
+        return Tokenizer(self.inner, self.config.model_copy(update={"sampling": sampling}))
+
     def decode(self, ids: Sequence[int]) -> str:
         """The text of piece ids; special pieces are skipped, bytes that form no character become U+FFFD."""
         text = b"".join([self._spelled[i] for i in ids]).decode(errors="replace")

@@ -97,7 +97,7 @@ def load(folder: str | Path) -> PatchModel:
     for place in found:
         place.fill(given)
     if headless:
-        warnings.warn(f"{where} has no head: a fresh one for {config.classes} classes is untrained", stacklevel=2)
+        warnings.warn(f"{where} has no head: a fresh one for {model.config.classes} classes is untrained", stacklevel=2)
     return model.eval()
 
 

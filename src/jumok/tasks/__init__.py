@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING
 from jumok.progress import Counter, Silent
 
 if TYPE_CHECKING:
+    from jumok.tasks.caption import CaptionRecipe
+    from jumok.tasks.caption_predict import Captioner
     from jumok.tasks.classify import ClassifyRecipe
     from jumok.tasks.classify_predict import Classifier
+    from jumok.tasks.read import ReadRecipe
+    from jumok.tasks.read_predict import Reader
     from jumok.tasks.translate import TranslateRecipe
     from jumok.tasks.translate_predict import Translator
 
 
 def train_recipe(
-    recipe: "TranslateRecipe | ClassifyRecipe",
+    recipe: "TranslateRecipe | ClassifyRecipe | CaptionRecipe | ReadRecipe",
     *,
     resume: bool = False,
     say: Callable[[str], None] = print,
@@ -25,20 +29,37 @@ def train_recipe(
         from jumok.tasks.classify_train import train_classifier
 
         train_classifier(recipe, resume=resume, say=say, counter=counter)
+    elif recipe.task == "caption":
+        from jumok.tasks.caption_train import train_captioner
+
+        train_captioner(recipe, resume=resume, say=say, counter=counter)
+    elif recipe.task == "read":
+        from jumok.tasks.read_train import train_reader
+
+        train_reader(recipe, resume=resume, say=say, counter=counter)
     else:
         from jumok.tasks.translate_train import train_translator
 
         train_translator(recipe, resume=resume, say=say)
 
 
-def load_run(path: str | Path) -> "Translator | Classifier":
+def load_run(path: str | Path) -> "Translator | Classifier | Captioner | Reader":
     """The predictor of a run, for use from Python. Raises `UserError` as its ``load`` does."""
     from jumok.tasks.runs import task_of
 
-    if task_of(path) == "classify":
+    task = task_of(path)
+    if task == "classify":
         from jumok.tasks.classify_predict import Classifier
 
         return Classifier.load(path)
+    if task == "caption":
+        from jumok.tasks.caption_predict import Captioner
+
+        return Captioner.load(path)
+    if task == "read":
+        from jumok.tasks.read_predict import Reader
+
+        return Reader.load(path)
     from jumok.tasks.translate_predict import Translator
 
     return Translator.load(path)

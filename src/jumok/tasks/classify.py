@@ -12,6 +12,7 @@ from torch import nn
 
 from jumok.config import Config
 from jumok.data.augment import Augmentation, Augmenter, ImageBatch
+from jumok.data.batching import shuffled
 from jumok.data.image_report import check_images
 from jumok.data.image_store import ImageStore, channel_statistics
 from jumok.data.images import ImageData, read_images
@@ -26,7 +27,7 @@ from jumok.tasks.classifier_options import ClassifierOptions, ViTOptions, sized
 from jumok.tasks.classify_loss import Distillation, Teacher, classification_loss
 from jumok.tasks.classify_predict import Classifier, Preprocessing, read_classifier
 from jumok.training.options import ImageTraining
-from jumok.training.task import Loss, Report
+from jumok.training.task import Loss, Report, known_score
 from jumok.training.weights import load_weights, weights_of
 
 SCORES = {"val_loss": False, "top1": True, "top5": True, "ece": False}  # name: is higher better?
@@ -76,7 +77,7 @@ class ClassifyRecipe(Config):
             raise UserError("tuning.freeze = true leaves a body that nothing trained; name its weights in from=")
         if isinstance(self.model.image_size, tuple):
             raise UserError("model.image_size must be one number: images are cut to squares")
-        _known_score(self.training.metric)
+        known_score(self.training.metric, SCORES)
         return self
 
 
@@ -146,16 +147,13 @@ class ClassifyTask:
 
     def batches(self, epoch: int) -> Sequence[list[int]]:
         """All images in an order of their own each epoch, in batches that are equal but for one image."""
-        count, size = len(self.train), self.recipe.training.batch_images
-        random = np.random.Generator(np.random.Philox(np.random.SeedSequence([self.recipe.seed, epoch])))
-        order = random.permutation(count)
-        return [part.tolist() for part in np.array_split(order, max(1, -(-count // size)))]
+        return shuffled(len(self.train), self.recipe.training.batch_images, self.recipe.seed, epoch)
 
     def load(self, indices: list[int], epoch: int) -> ImageBatch:
         return self.augmenter(self.train.pixels(indices), self.train.labels[indices], indices, epoch)
 
     def largest(self) -> list[int]:
-        return self.batches(0)[0]  # np.array_split puts the longer parts first
+        return self.batches(0)[0]  # the longer ones come first
 
     def loss(self, model: nn.Module, batch: ImageBatch) -> Loss:
         assert isinstance(model, Model)
@@ -206,7 +204,7 @@ class ClassifyTask:
             )
 
     def higher_is_better(self, metric: str) -> bool:
-        return _known_score(metric)
+        return known_score(metric, SCORES)
 
     def groups(self, model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
         assert isinstance(model, Model)
@@ -265,9 +263,3 @@ def _class_weights(store: ImageStore) -> torch.Tensor:
     """``N / (classes x N_c)``: their mean over the images is 1."""
     counts = np.bincount(store.labels, minlength=len(store.classes))
     return torch.tensor(len(store) / (len(store.classes) * counts), dtype=torch.float32)
-
-
-def _known_score(metric: str) -> bool:
-    if metric not in SCORES:
-        raise UserError(f"training.metric = {metric} is not a score of this task; choose one of {', '.join(SCORES)}")
-    return SCORES[metric]

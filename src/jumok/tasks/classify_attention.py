@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from jumok.data.image_file import BadImage, centre, decode
+from jumok.data.image_file import BadImage, Pixels, centre, decode
 from jumok.errors import UserError
 from jumok.insight.image_viewer import ImageView, Resnet
 from jumok.insight.record import record
@@ -26,11 +26,7 @@ def attention_view(classifier: Classifier, photo: Path, *, resnet: Classifier | 
     if not isinstance(model, ViT | DeiT):
         raise UserError("a ResNet has no attention to look at; give a run of a ViT or DeiT (and it as --resnet)")
     wanted = classifier.preprocessing
-    try:
-        sharp, _ = decode(photo, wanted.channels, SHARPEST)
-        pixels, _ = decode(photo, wanted.channels)
-    except BadImage as error:
-        raise UserError(f"{photo} cannot be used: {error}; give another image") from error
+    sharp, pixels = (photo_pixels(photo, wanted.channels, most) for most in (SHARPEST, None))
     (row,) = classifier.probabilities([pixels])
     with torch.inference_mode(), record(model) as maps:
         model.eval()(classifier.prepared([pixels]))
@@ -50,6 +46,14 @@ def attention_view(classifier: Classifier, photo: Path, *, resnet: Classifier | 
         resnet=None if resnet is None else _resnet(resnet),
         model=f"{type(model).__name__}, {len(maps)} layers x {model.config.heads} heads",
     )
+
+
+def photo_pixels(photo: Path, channels: int, shorter: int | None) -> Pixels:
+    """One photo, with at most `shorter` pixels on its shorter side. Raises `UserError` if it cannot be read."""
+    try:
+        return decode(photo, channels, shorter)[0]
+    except BadImage as error:
+        raise UserError(f"{photo} cannot be used: {error}; give another image") from error
 
 
 def _resnet(classifier: Classifier) -> Resnet:

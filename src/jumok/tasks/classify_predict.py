@@ -1,6 +1,5 @@
 """The job "image to label", using side: `Classifier`, all that is needed of a trained run or of published weights."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,48 +10,26 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from jumok.config import Config, parse
-from jumok.data.augment import Normalization, evaluation_images
+from jumok.data.augment import evaluation_images
 from jumok.data.image_file import BadImage, Pixels, decode
 from jumok.data.image_store import ImageStore, shorter
 from jumok.errors import UserError
-from jumok.files import atomic_write
 from jumok.interop import huggingface
 from jumok.models.classifiers import Model, build, read_config
 from jumok.models.vit import Pair
 from jumok.tasks.inference import ImagePrecision, evaluating, in_image_precision, torch_device
+from jumok.tasks.preprocessing import SquarePreprocessing
 from jumok.tasks.runs import classifier_config, is_published, run_path
 from jumok.training.run import Run
 from jumok.training.weights import load_weights
 
-FILE = "preprocessing.json"
 Probabilities = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 
 
-class Preprocessing(Config):
+class Preprocessing(SquarePreprocessing):
     """What turns a file into what the model saw in training; with the class names it lies in the run directory."""
 
-    size: int = Field(ge=1, description="side of the centre square in pixels")
-    channels: int = Field(ge=1, le=4, description="1 grey, 2 with alpha, 3 RGB, 4 RGBA")
-    mean: tuple[float, ...] = Field(strict=False, description="of each channel, on 0-1")
-    std: tuple[float, ...] = Field(strict=False, description="of each channel, on 0-1")
     classes: tuple[str, ...] = Field(strict=False, description="names of the classes, in the order of the logits")
-
-    @property
-    def normalization(self) -> Normalization:
-        return Normalization(self.mean, self.std)
-
-    def save(self, folder: Path) -> None:
-        atomic_write(folder / FILE, json.dumps(self.model_dump(mode="json"), ensure_ascii=False, indent=1) + "\n")
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Raises `UserError` where the file is missing or damaged."""
-        path = folder / FILE
-        try:
-            return parse(cls, json.loads(path.read_text(encoding="utf-8")), str(path))
-        except (OSError, ValueError) as error:
-            raise UserError(f"{path} is damaged ({error}); restore the run from a copy, or train again") from error
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,31 @@ from pathlib import Path
 from jumok.config import override, parse, read_recipe
 from jumok.data.sample import Job, write_sample
 from jumok.errors import UserError
+from jumok.tasks.caption import CaptionRecipe
 from jumok.tasks.classify import ClassifyRecipe
-from jumok.tasks.runs import RECIPES, classifier_config, translator_config
+from jumok.tasks.read import ReadRecipe
+from jumok.tasks.runs import RECIPES, captioner_config, classifier_config, reader_config, translator_config
 from jumok.tasks.translate import TranslateRecipe
 from jumok.training.run import Run
 
-Recipe = TranslateRecipe | ClassifyRecipe
-NAMES: dict[Job, str] = {"translate": "demo", "classify": "demo-classify"}
-KINDS: dict[Job, type[TranslateRecipe] | type[ClassifyRecipe]] = {
+Recipe = TranslateRecipe | ClassifyRecipe | CaptionRecipe | ReadRecipe
+NAMES: dict[Job, str] = {
+    "translate": "demo",
+    "classify": "demo-classify",
+    "caption": "demo-caption",
+    "read": "demo-read",
+}
+KINDS: dict[Job, type[Recipe]] = {
     "translate": TranslateRecipe,
     "classify": ClassifyRecipe,
+    "caption": CaptionRecipe,
+    "read": ReadRecipe,
+}
+CONFIGS = {
+    "translate": translator_config,
+    "classify": classifier_config,
+    "caption": captioner_config,
+    "read": reader_config,
 }
 
 
@@ -46,8 +61,7 @@ def _remove_old(path: Path, recipe: Recipe, say: Callable[[str], None]) -> None:
     if not (path / "config.json").exists():
         return  # what else may stand there, `Run.create` looks at
     run = Run.open(path)
-    whole = classifier_config if recipe.task == "classify" else translator_config
-    data = whole(run)["recipe"]["data"] if run.config.get("task") == recipe.task else {}
+    data = CONFIGS[recipe.task](run)["recipe"]["data"] if run.config.get("task") == recipe.task else {}
     # where the data came from, and in which languages: of a demo's run the same as now
     mine = recipe.data.model_dump()
     if not data or any(data.get(key) != mine.get(key) for key in ("folder", "source", "target")):

@@ -1,6 +1,6 @@
 """How a recipe's ``model`` keys choose a family of models and start from a preset of it."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, model_validator
@@ -37,3 +37,15 @@ class FromPreset(Config):
         name = values.get("preset", cls.model_fields["preset_"].default) if isinstance(values, dict) else None
         sizes = cls.PRESETS.get(name) if isinstance(name, str) else None
         return values if sizes is None else sizes | values
+
+
+def check_same_sizes(stored: Mapping[str, Any], mine: Mapping[str, Any], run: str) -> None:
+    """Raises `UserError` if the ``model`` values `stored` in `run` shape weights otherwise than `mine` do."""
+    free = {"dropout", "attention_dropout", "max_len"}  # what does not shape them
+    other = [
+        f"model.{key} = {value} (here {mine.get(key)})"
+        for key, value in stored.items()
+        if key not in free and mine.get(key) != value
+    ]
+    if other:
+        raise UserError(f"the run {run} has {', '.join(other)}; set the same to continue from it")

@@ -52,6 +52,16 @@ def classifier_config(run: "Run") -> dict[str, Any]:
     return _whole_config(run, "classify", "classifier", ("data",))
 
 
+def reader_config(run: "Run") -> dict[str, Any]:
+    """The ``config.json`` of a reader's run. Raises `UserError` for another task, and if it lacks a part."""
+    return _whole_config(run, "read", "reader", ("data",))
+
+
+def captioner_config(run: "Run") -> dict[str, Any]:
+    """The ``config.json`` of a captioner's run. Raises `UserError` for another task, and if it lacks a part."""
+    return _whole_config(run, "caption", "captioner", ("data", "decoding"))
+
+
 def _whole_config(run: "Run", task: str, what: str, groups: tuple[str, ...]) -> dict[str, Any]:
     config = run.config
     if config.get("task") != task:

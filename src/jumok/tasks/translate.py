@@ -7,7 +7,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import torch
 from pydantic import Field, model_validator
 from torch import nn
 
@@ -23,16 +22,14 @@ from jumok.metrics.text import bleu_chrf
 from jumok.models.encoder_decoder import EncoderDecoder
 from jumok.models.translators import TranslationModel, build
 from jumok.nn import kernels
-from jumok.nn.loss import smoothed_cross_entropy
-from jumok.nn.position import Learned
-from jumok.nn.rows import take_rows
-from jumok.nn.transformer import block_matrices
+from jumok.tasks.model_options import check_same_sizes
 from jumok.tasks.runs import run_path, translator_config
 from jumok.tasks.translate_predict import Translator
 from jumok.tasks.translator_options import ModelOptions, TransformerOptions, sized
+from jumok.tasks.writing import parameter_groups, writing_loss
 from jumok.training.options import TextTraining
 from jumok.training.run import Run
-from jumok.training.task import Loss, Report
+from jumok.training.task import Loss, Report, known_score
 from jumok.training.weights import load_weights
 
 __all__ = ["TranslateRecipe", "TranslateTask", "Translator", "ValidationOptions"]
@@ -76,7 +73,7 @@ class TranslateRecipe(Config):
             )
         if self.model.tied == "all" and not self.tokenizer.joint:
             raise UserError("model.tied = all needs one vocabulary: set tokenizer.joint = true or model.tied = target")
-        _known_score(self.training.metric)
+        known_score(self.training.metric, SCORES)
         return self
 
 
@@ -185,18 +182,8 @@ class TranslateTask:
     def loss(self, model: nn.Module, batch: TextBatch) -> Loss:
         assert isinstance(model, EncoderDecoder)
         features = model.features(batch.source, batch.source_lengths, batch.target)
-        # only real tokens reach the vocabulary, the widest product of the model
-        places = torch.arange(batch.labels.shape[1], device=batch.labels.device)
-        real = (places < batch.target_lengths[:, None]).flatten().nonzero()[:, 0]
-        labels = batch.labels.flatten()[real]
-        entropy = smoothed_cross_entropy(
-            take_rows(features.flatten(0, 1), real),
-            model.output.weight,
-            model.output.bias,
-            labels,
-            self.recipe.label_smoothing,
-        )
-        return Loss(entropy.total, len(labels), {"nll": entropy.nll, "accuracy": 100 * entropy.correct})
+        smoothing = self.recipe.label_smoothing
+        return writing_loss(features, model.output, batch.labels, batch.target_lengths, smoothing)
 
     def validate(self, model: nn.Module, report: Report) -> dict[str, float]:
         assert isinstance(model, EncoderDecoder)
@@ -234,19 +221,10 @@ class TranslateTask:
         return {"val_loss": nll / tokens, "ppl": math.exp(min(nll / tokens, 700.0)), "accuracy": correct / tokens}
 
     def higher_is_better(self, metric: str) -> bool:
-        return _known_score(metric)
+        return known_score(metric, SCORES)
 
     def groups(self, model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-        positions = {id(p) for m in model.modules() if isinstance(m, Learned) for p in m.parameters()}
-        matrices = block_matrices(model)
-        hidden = [p for p in model.parameters() if p in matrices]
-        decayed = [p for p in model.parameters() if p.ndim > 1 and id(p) not in positions and p not in matrices]
-        plain = [p for p in model.parameters() if p.ndim <= 1 or id(p) in positions]
-        return [
-            {"params": hidden, "weight_decay": weight_decay, "matrices": True},
-            {"params": decayed, "weight_decay": weight_decay},
-            {"params": plain, "weight_decay": 0.0},
-        ]
+        return parameter_groups(model, weight_decay)
 
     def snapshot(self, folder: Path) -> None:
         self.tokenizers.save(folder)
@@ -279,18 +257,4 @@ class TranslateTask:
                 f"the run {self.recipe.from_} has model.architecture = {family} (here {mine['architecture']}); "
                 "set the same to continue from it"
             )
-        # what does not shape the weights may change
-        free = {"dropout", "attention_dropout", "max_len"}
-        other = [
-            f"model.{key} = {value} (here {mine[key]})"
-            for key, value in config["model"].items()
-            if key not in free and mine.get(key) != value
-        ]
-        if other:
-            raise UserError(f"the run {self.recipe.from_} has {', '.join(other)}; set the same to continue from it")
-
-
-def _known_score(metric: str) -> bool:
-    if metric not in SCORES:
-        raise UserError(f"training.metric = {metric} is not a score of this task; choose one of {', '.join(SCORES)}")
-    return SCORES[metric]
+        check_same_sizes(config["model"], mine, str(self.recipe.from_))

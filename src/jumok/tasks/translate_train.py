@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from jumok.data.tokenizer import Tokenizer, TokenizerPair
+from jumok.data.tokenizer import TokenizerPair
 from jumok.errors import UserError
 from jumok.tasks.runs import into_run, run_path, translator_config
 from jumok.tasks.translate import TranslateRecipe, TranslateTask
@@ -35,11 +35,6 @@ def _stored_tokenizers(recipe: TranslateRecipe, run: Run, start: Run | None, res
     stored = TokenizerPair.load(start.path)
     if stored.joint != recipe.tokenizer.joint:
         raise UserError(f"the run {start.path} has tokenizer.joint = {str(stored.joint).lower()}; set the same here")
-
-    # its pieces, but sampled as this recipe asks
-    def resampled(tokenizer: Tokenizer) -> Tokenizer:
-        options = tokenizer.config.model_copy(update={"sampling": recipe.tokenizer.sampling})
-        return Tokenizer(tokenizer.inner, options)
-
-    source = resampled(stored.source)
-    return TokenizerPair(source, source if stored.joint else resampled(stored.target))
+    sampling = recipe.tokenizer.sampling  # its pieces, but sampled as this recipe asks
+    source = stored.source.resampled(sampling)
+    return TokenizerPair(source, source if stored.joint else stored.target.resampled(sampling))

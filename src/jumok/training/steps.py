@@ -72,9 +72,10 @@ def try_largest(
         if isinstance(error, RuntimeError) and not _out_of_memory(error):
             raise
         size = getattr(options, options.SIZE)
+        more = f" and raise training.accumulate (now {options.accumulate}) to make up for it"
         raise UserError(
             f"the largest batch does not fit into the memory of {fabric.device}; lower training.{options.SIZE} (now"
-            f" {size}) and raise training.accumulate (now {options.accumulate}) to make up for it"
+            f" {size})" + (more if "accumulate" in type(options).model_fields else "")
         ) from error
     model.zero_grad(set_to_none=True)
     with torch.no_grad():

@@ -8,6 +8,8 @@ from typing import Any, Protocol, Self, TypeVar
 import torch
 from torch import Tensor, nn
 
+from jumok.errors import UserError
+
 Report = Callable[[str], None]
 """Shows one line of text while a task validates, for example ``report("decoded 200 of 1014")``."""
 
@@ -102,3 +104,10 @@ class Task(Protocol[B]):
         Raises `UserError` if they do not fit.
         """
         ...
+
+
+def known_score(metric: str, scores: Mapping[str, bool]) -> bool:
+    """Whether a larger `metric` is better, as `scores` say of each. Raises `UserError`, naming them, if it is none."""
+    if metric not in scores:
+        raise UserError(f"training.metric = {metric} is not a score of this task; choose one of {', '.join(scores)}")
+    return scores[metric]

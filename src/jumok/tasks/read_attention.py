@@ -1,0 +1,81 @@
+"""What a reader looked at in a crop, character by character, as `jumok.insight` draws it."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from jumok.data.image_file import BadImage
+from jumok.data.tokenizer import BEGIN, END, SPECIALS
+from jumok.data.word_store import stretched
+from jumok.decoding import ctc
+from jumok.errors import UserError
+from jumok.insight.caption_viewer import CaptionView
+from jumok.insight.record import record
+from jumok.models.image_to_text import ImageToFrames
+from jumok.nn.state import Encoded
+from jumok.tasks.inference import evaluating
+from jumok.tasks.read_predict import Reader
+
+
+def attention_view(reader: Reader, crop: Path, text: str | None = None, *, beam: int | None = None) -> CaptionView:
+    """Where every layer and head looked in `crop` for each character of what is read there, or of `text`.
+
+    A reader that writes shows its decoder's look at the image, from one forced pass. With CTC each character is said
+    in a frame: shown is where that frame's column looked, in the encoder's self-attention.
+
+    Raises `UserError` for a crop that cannot be opened, where nothing is read, for a `text` that its frames cannot
+    hold, and for an ensemble.
+    """
+    if len(reader.models) > 1:
+        raise UserError("attention is seen in one run at a time; name a single run")
+    try:
+        pixels = reader.shape.decoded(crop)[0]
+    except BadImage as error:
+        raise UserError(f"{crop} cannot be used: {error}; give another image") from error
+    if text is None:
+        text = reader.read([pixels], beam=beam)[0].text
+        if not text:
+            raise UserError(f"nothing is read in {crop}; give a text to look for (--target)")
+    tokens = reader.charset.encode(reader.charset.spelling(text))[: reader.longest]
+    width = reader.shape.width_of(pixels)
+    image = reader.shape.tensor([pixels], width).to(reader.device)
+    encoded, maps = _maps(reader, image, tokens)
+    assert encoded.grid is not None
+    config = reader.models[0].config
+    pieces = [
+        *(reader.charset.character(token) for token in tokens),
+        *([] if config.decoder == "ctc" else [SPECIALS[END]]),
+    ]
+    return CaptionView(
+        photo=stretched(pixels, reader.shape.height, width),
+        pieces=pieces,
+        maps=maps,
+        prefix=encoded.prefix,
+        grid=encoded.grid,
+        caption=reader.charset.decode(tokens),
+        model=f"{config.encoder} and {config.decoder}, {len(maps)} layers that look",
+        words=range(len(pieces)),
+    )
+
+
+def _maps(reader: Reader, image: Tensor, tokens: list[int]) -> tuple[Encoded, dict[str, Tensor]]:
+    """What the encoder gives, and of each recorded layer (H, Q, K), a row for each token (and the end)."""
+    model = reader.models[0]
+    with evaluating(model), torch.inference_mode():
+        if isinstance(model, ImageToFrames):
+            with record(model) as maps:
+                logits = model(image)[0]
+            try:
+                frames = ctc.places(logits, tokens)
+            except ValueError as error:
+                raise UserError(f"{error}: this image is too narrow for the text; give a shorter one") from None
+            encoded = model.encode(image)
+            return encoded, {
+                name: weights[0][:, [encoded.prefix + f for f in frames]] for name, weights in maps.items()
+            }
+        forced = torch.tensor([[BEGIN, *tokens]], device=reader.device)
+        with record(model, "*.cross") as maps:
+            encoded = model.encode(image)
+            model.decoder(encoded, forced)
+        return encoded, {name: weights[0] for name, weights in maps.items()}
