@@ -22,7 +22,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "small.yaml").write_text(yaml.safe_dump(values))
     result = jumok("train", folder / "small.yaml")
     assert result.code == 0, result.err
-    assert "train: 48 images with 144 captions, 3 each" in result.err
+    assert "train: 48 images with 240 captions, 5 each" in result.err
     return folder
 
 
@@ -45,7 +45,7 @@ def test_evaluate_writes_the_keys_and_scales(home: Path, tmp_path: Path) -> None
     for name in ("most frequent caption", "nearest training image", "CIDEr-D"):
         assert name in result.out
     assert len((tmp_path / "lines").read_text().splitlines()) == values["captions"] == 12
-    assert "val: 12 images with 36 captions" in result.err
+    assert "val: 12 images with 60 captions" in result.err
 
 
 def test_evaluate_looks_for_images_and_compares_two_runs(home: Path, tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_the_sample_is_what_its_readme_says(tmp_path: Path, monkeypatch: pytest.
     assert result.code == 0, result.err
     text = (tmp_path / "caption" / "README.txt").read_text()
     assert f"data.folder={tmp_path / 'caption'} " in text
-    assert "train: 6 images with 18 captions, 3 each" in jumok("data", "check", tmp_path / "caption").out
+    assert "train: 6 images with 30 captions, 5 each" in jumok("data", "check", tmp_path / "caption").out
 
 
 def test_attention_writes_page_and_figure(home: Path, tmp_path: Path) -> None:

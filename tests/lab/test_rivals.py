@@ -242,8 +242,8 @@ def test_given_runs_are_told_to_be_unmatched_with_their_sizes_and_steps() -> Non
     demo = Rival("demo", run_path("demo"), Translator.load("demo"))
     table = Contest("given", {"demo": [demo]}, [], [], matched=False).table()
     assert "not matched" in table.caption
-    # 2,400 steps of at most 1,024 tokens, as its config.json tells
-    assert list(table.rows) == [("demo", demo.parameters, 1, 2400, 2400 * 1024)]
+    # 2,200 steps of at most 1,024 tokens, as its config.json tells
+    assert list(table.rows) == [("demo", demo.parameters, 1, 2200, 2200 * 1024)]
     assert "not matched" not in Contest("here", {"demo": [demo]}, [], []).table().caption
 
 

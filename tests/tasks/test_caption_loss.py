@@ -60,7 +60,7 @@ def test_log_probabilities_are_those_of_a_token_at_a_time(values: dict[str, obje
     rows = [[4, 5, 3], [5], [], [3, 3, 3]]
     found = log_probabilities(model, model.encode(seen.images), rows, 2)
     wanted = [by_hand(model, seen.images[number // 2], row) for number, row in enumerate(rows)]
-    torch.testing.assert_close(found, torch.stack(wanted))
+    torch.testing.assert_close(found, torch.stack(wanted), rtol=1e-5, atol=1e-5)  # sums in another order
 
 
 @pytest.mark.parametrize("samples", [1, 3])

@@ -118,7 +118,7 @@ def _caption(partial: Path, folder: Path, seed: int) -> dict[str, str]:
     """Pictures with captions into `partial`, which will be `folder`; each file's name and what it holds."""
     from jumok.data.scene_pictures import CAPTIONS, write_scenes
 
-    counts, size = {"train": 8000, "val": 500}, 48
+    counts, size = {"train": 12000, "val": 500}, 48
     write_scenes(partial, counts["train"], counts["val"], size, seed)
     text = CAPTIONS_README.format(folder=shlex.quote(str(folder)), each=CAPTIONS, size=size)
     atomic_write(partial / "README.txt", text)

@@ -21,8 +21,8 @@ RGB = {
     "white": (240, 240, 240),
 }
 RADII = {"small": (0.09, 0.11), "large": (0.18, 0.21)}  # shares of the picture's side
-INNER, OUTER = (0.11, 0.13), (0.29, 0.33)  # of what is inside another thing, and of that
-CAPTIONS = 3  # a picture
+INNER, OUTER = (0.12, 0.14), (0.31, 0.36)  # of what is inside another thing, and of that
+CAPTIONS = 5  # a picture
 
 _DARK = (0, 70)
 _TINT = 12.0

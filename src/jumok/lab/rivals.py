@@ -270,6 +270,8 @@ def _recipe(setting: Setting, path: Path, model: Mapping[str, Any], seed: int) -
     values["data"] |= {"folder": str(lessons(setting.folder)), "max_length": 256}
     values["model"] = dict(model) | widths(model, width) | {"dropout": 0.05, "max_len": 320}
     values["training"] |= {"steps": steps, "validate_every": steps, "tensorboard": False, "threads": 1}
+    # Muon is for Transformer blocks, and rivals learn alike
+    values["training"] |= {"optimizer": "adamw", "ema": 0.0}
     values["training"]["precision"] = "fp32"  # on every machine the same; and small cells are fastest in it
     values["training"]["warmup"] = setting.pick(WARMUP["full"], WARMUP["quick"])
     values["training"]["log_every"] = min(20, steps)
