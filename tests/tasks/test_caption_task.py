@@ -139,6 +139,19 @@ def test_the_validation_loss_is_that_of_every_caption(scenes: Path, tmp_path: Pa
     assert told["val_loss"] == pytest.approx(total / tokens, rel=1e-4)
 
 
+def test_the_reward_is_cider_and_wants_captions_to_end(scenes: Path, captioner_run: Path, tmp_path: Path) -> None:
+    task = make_task(scenes, tmp_path / "run", self_critical=True, **{"from": str(captioner_run)})
+    assert task._critical is not None
+    reward, whole = task._critical.reward, task.train.captions[5][0]
+    pieces = task.tokenizer.encode(whole)
+    full, broken = reward(5, pieces), reward(5, task.tokenizer.encode(whole.rsplit(" ", 1)[0]))
+    other = next(i for i, captions in enumerate(task.train.captions) if not set(captions) & set(task.train.captions[5]))
+    assert full > broken
+    assert full > reward(other, pieces)
+    assert reward(5, []) == 0
+    assert reward(5, (pieces * 47)[:47]) < full
+
+
 def test_a_slow_encoder_and_what_does_not_decay(scenes: Path, captioner_run: Path, tmp_path: Path) -> None:
     task = make_task(scenes, tmp_path / "run", encoder_rate=0.1, **{"from": str(captioner_run)})
     model = built(task)

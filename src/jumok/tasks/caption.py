@@ -50,6 +50,8 @@ SCORES = {  # name: is higher better?
     "val_loss": False, "accuracy": True, "cider": True, "bleu4": True, "rouge_l": True, "distinct": True,
 }  # fmt: skip
 
+LAST = "endofcaption"  # stands for the end among a caption's words
+
 
 class CaptionRecipe(Config):
     """Everything that makes a captioner: one YAML file, or ``key=value`` on the command line."""
@@ -192,10 +194,14 @@ class CaptionTask:
         return [row[: self.config.max_len - 1] for row in self.tokenizer.encode_many(captions)]
 
     def _self_critical(self) -> SelfCritical:
-        cider = CiderD(self.train.captions)
+        """Rewarded by CIDEr-D, the end a word like others: without it captions learn to break off ("a dog with a")."""
+        references = [[f"{caption} {LAST}" for caption in captions] for captions in self.train.captions]
+        cider = CiderD(references)
 
         def reward(place: int, pieces: Sequence[int]) -> float:
-            return cider.score(self.tokenizer.decode(pieces), self.train.captions[self.samples[place].image]) / 100
+            ended = len(pieces) < self.config.max_len - 1  # else it was cut off
+            text = f"{self.tokenizer.decode(pieces)} {LAST * ended}"
+            return cider.score(text, references[self.samples[place].image]) / 100
 
         return SelfCritical(reward, self.recipe.samples, self.recipe.seed)
 
