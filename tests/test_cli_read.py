@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -161,8 +162,12 @@ def test_runs_of_the_wrong_job_and_damaged_ones(home: Path, tmp_path: Path) -> N
 
 
 def test_attention_shows_each_character(home: Path, tmp_path: Path) -> None:
-    values = words.recipe_values(home / "data", tmp_path / "writer", "reader-transformer", steps=1, validate_every=1)
-    for run in (home / "run", words.train_run(values)):
+    few: dict[str, Any] = {"steps": 1, "validate_every": 1}
+    others = [
+        words.train_run(words.recipe_values(home / "data", tmp_path / name, name, **few))
+        for name in ("reader-transformer", "reader-vit")
+    ]
+    for run in (home / "run", *others):
         given = ["attention", run, crops(home)[0], "-o", tmp_path / "page.html"]
         result = jumok(*given, "--target", "가나")
         assert result.code == 0, result.err

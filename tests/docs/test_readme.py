@@ -155,7 +155,7 @@ def test_the_guide_lists_every_key_of_a_recipe(page: str) -> None:
         *((TranslateRecipe, "architecture", name) for name in ("transformer", "seq2seq", "convs2s")),
         *((ClassifyRecipe, "architecture", name) for name in ("vit", "deit", "resnet")),
         *((CaptionRecipe, "encoder", name) for name in ("resnet", "resnet-transformer", "vit")),
-        *((ReadRecipe, "preset", name) for name in ("reader", "reader-transformer")),
+        *((ReadRecipe, "preset", name) for name in ("reader", "reader-transformer", "reader-vit")),
     ]
     keys = {key for kind, by, name in families for key, *_ in explain(kind, {"model": {by: name}})}
     assert listed == keys, f"missing: {sorted(keys - listed)}; no longer there: {sorted(listed - keys)}"

@@ -64,6 +64,9 @@ def test_parameters_of_the_presets_by_hand() -> None:
         "reader": text + columns + 3 * encoder_block(256, 1024) + 2 * 256 + vocab * 257,
         "reader-transformer": text + columns + 3 * encoder_block(256, 1024) + 2 * 256,
     }
+    vit = 4 * 4 * 3 * 192 + 192 + 8 * 32 * 192 + 6 * encoder_block(192, 768) + 2 * 192
+    expected["reader-vit"] = vit + vocab * 193
+    expected["reader-vit-transformer"] = vit + text_decoder(192, 768, 2, vocab)
     expected["cnn-transformer"] += text_decoder(512, 2048, 3, vocab)
     expected["reader-transformer"] += text_decoder(256, 1024, 2, vocab)
     assert expected.keys() == ImageToTextConfig.PRESETS.keys()

@@ -184,6 +184,26 @@ def test_tuning_starts_from_a_classifier_s_body(word_data: Path, shapes: Path, t
     assert reader.shape.mean == pytest.approx(json.loads((start / "preprocessing.json").read_text())["mean"])
 
 
+@pytest.mark.parametrize(("pool", "tokens"), [("class", 1), ("mean", 0)])
+def test_tuning_starts_from_a_vit_with_its_tokens_in_front(
+    word_data: Path, shapes: Path, tmp_path: Path, pool: str, tokens: int
+) -> None:
+    body: dict[str, Any] = {"pool": pool, "image_size": 16, "patch": 8, "dim": 16, "heads": 2}
+    start = pictures.train_run(shapes, tmp_path / "body", model=body | {"depth": 1, "hidden": 32})
+    values = recipe_values(word_data, tmp_path / "run", "reader-vit", learning_rate=1e-12, steps=1, validate_every=1)
+    tuned = Run.open(train_run(values | {"from": str(start)})).weights()
+    given = Run.open(start).weights()
+    name = "encoder.tokens.prefix"
+    assert len(given[name]) == tokens
+    torch.testing.assert_close(tuned[name], given[name])
+    assert len(tuned["encoder.tokens.positions.weight"]) == tokens + 4 * 8
+
+
+def test_a_vit_sees_every_word_at_one_width(word_data: Path, tmp_path: Path) -> None:
+    task = make_task(drawing(word_data, tmp_path / "run", "reader-vit"))
+    assert {task.load(batch, 0).images.shape[2:] for batch in task.batches(0)} == {(32, 64)}
+
+
 def test_words_that_no_font_has_are_never_drawn(word_data: Path, tmp_path: Path) -> None:
     (tmp_path / "fonts").mkdir()
     box_font(tmp_path / "fonts" / "few.ttf", dict.fromkeys(LETTERS[:4], "box"))
@@ -232,4 +252,5 @@ def test_sizes_that_do_not_go_together(word_data: Path, tmp_path: Path) -> None:
 
 
 def test_there_are_fewer_than_sixty_options() -> None:
-    assert len(explain(ReadRecipe)) < 60
+    for preset in MODELS:
+        assert len(explain(ReadRecipe, {"model": {"preset": preset}})) < 60

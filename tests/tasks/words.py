@@ -15,13 +15,12 @@ from jumok.tasks.read_train import train_reader
 LETTERS = "가나다라마바"  # Latin ones would be looked at, whether they are letters
 PLAIN = dict.fromkeys(RenderOptions.model_fields, 0.0)
 MODELS: dict[str, dict[str, Any]] = {
-    "reader": {"preset": "reader"},
-    "reader-transformer": {"preset": "reader-transformer", "decoder_depth": 1, "max_len": 12},
+    "reader": {"widths": [16, 16, 16, 16]},
+    "reader-transformer": {"widths": [16, 16, 16, 16], "decoder_depth": 1, "max_len": 12},
+    "reader-vit": {"patch": 8},
+    "reader-vit-transformer": {"encoder": "hybrid", "patch": 8, "decoder_depth": 1, "max_len": 12},
 }
-SIZES = {
-    "image_size": [32, 64], "widths": [16, 16, 16, 16], "blocks": [1, 1, 1, 1], "dim": 16, "heads": 2, "depth": 1,
-    "hidden": 32,
-}  # fmt: skip
+SIZES = {"image_size": [32, 64], "dim": 16, "heads": 2, "depth": 1, "hidden": 32}
 
 
 def write_font(folder: Path) -> Path:
@@ -50,7 +49,7 @@ def recipe_values(data: Path, run: Path, model: str = "reader", **training: Any)
         "task": "read",
         "run": str(run),
         "data": {"folder": str(data), "fonts": str(data / "fonts")},
-        "model": MODELS[model] | SIZES,
+        "model": {"preset": model} | MODELS[model] | SIZES,
         "rendering": PLAIN,
         "training": {
             "device": "cpu", "precision": "fp32", "batch_images": 8, "warmup": 2, "steps": 4, "validate_every": 2,

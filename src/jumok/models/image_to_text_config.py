@@ -101,6 +101,31 @@ class ImageToTextConfig(ImageConfig):
             "decoder_depth": 2,
             "hidden": 1024,
         },
+        # only Transformers, as ViTSTR has it (Atienza 2021): a crop of one size, cut into patches
+        "reader-vit": {
+            "encoder": "vit",
+            "decoder": "ctc",
+            "image_size": (32, 128),
+            "patch": 4,
+            "prefix": 0,
+            "dim": 192,
+            "heads": 3,
+            "depth": 6,
+            "hidden": 768,
+        },
+        "reader-vit-transformer": {
+            "encoder": "vit",
+            "decoder": "transformer",
+            "image_size": (32, 128),
+            "max_len": 64,
+            "patch": 4,
+            "prefix": 0,
+            "dim": 192,
+            "heads": 3,
+            "depth": 6,
+            "decoder_depth": 2,
+            "hidden": 768,
+        },
     }
 
     encoder: EncoderKind = Field(

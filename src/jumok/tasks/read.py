@@ -27,7 +27,7 @@ from jumok.progress import Counter, Silent
 from jumok.tasks.image_text import ImageTextBatch
 from jumok.tasks.read_predict import Reader, longest
 from jumok.tasks.read_start import Given
-from jumok.tasks.reader_options import ReaderOptions
+from jumok.tasks.reader_options import ColumnReader, ModelOptions
 from jumok.tasks.writing import parameter_groups, writing_loss
 from jumok.training.options import ImageTraining
 from jumok.training.task import Loss, Report, known_score
@@ -57,13 +57,13 @@ class ReadRecipe(Config):
         None, alias="from", description="a run to start from: a reader's, whatever its characters, or a ResNet's"
     )
     data: WordData = Field(description="the words")
-    model: ReaderOptions = Field(default_factory=lambda: ReaderOptions.model_validate({}), description="the model")
+    model: ModelOptions = Field(default_factory=lambda: ColumnReader.model_validate({}), description="the model")
     distortion: float = Field(0.7, ge=0, le=1, description="how far real crops are changed in training; 0: as they are")
     rendering: RenderOptions = Field(
         default_factory=lambda: RenderOptions.model_validate({}), description="how drawn words look"
     )
     label_smoothing: float = Field(
-        0.0, ge=0, lt=1, description="reader-transformer: share of probability spread over the characters"
+        0.0, ge=0, lt=1, description="..-transformer: share of probability spread over the characters"
     )
     beam: int = Field(1, ge=1, description="beams of the finished run; 1 is greedy")
     training: ReadTraining = Field(description="the training")
@@ -71,7 +71,7 @@ class ReadRecipe(Config):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.label_smoothing and self.model.writes_at_once:
-            raise UserError("label_smoothing is for model.preset = reader-transformer; CTC has none, leave it out")
+            raise UserError("label_smoothing is for presets that end in -transformer; CTC has none, leave it out")
         known_score(self.training.metric, SCORES)
         return self
 
@@ -90,7 +90,9 @@ class ReadTask:
         train, val = (read_words(data.folder, split, data.images) for split in (data.train, data.val))
         spelled = (data.spelling(text) for text in train.texts)
         self.charset = Charset.make(data.charset, data.spelling, spelled)
-        self.config = recipe.model.sized(CHANNELS, self.charset.vocab_size)
+        self.config = recipe.model.sized(
+            CHANNELS, self.charset.vocab_size, None if self._given is None else self._given.prefix
+        )
         self.shape = self._shape()
         with counter("reading words", len(train) + len(val)) as bar:
             (self.train, self.val), self.report = check_words(
@@ -109,7 +111,10 @@ class ReadTask:
     def _shape(self) -> WordShape:
         """Normalised as the weights to start from were, else to -1 .. 1."""
         given, data = self._given, self.recipe.data
-        plain = plain_shape(*self.config.size, step=data.width_step, vertical=data.vertical)
+        step = data.width_step
+        if self.config.encoder in ("vit", "hybrid"):  # its positions are those of one width
+            step = self.config.size[1]
+        plain = plain_shape(*self.config.size, step=step, vertical=data.vertical)
         if given is None:
             return plain
         if len(given.mean) != plain.channels:

@@ -22,7 +22,7 @@ def attention_view(reader: Reader, crop: Path, text: str | None = None, *, beam:
     """Where every layer and head looked in `crop` for each character of what is read there, or of `text`.
 
     A reader that writes shows its decoder's look at the image, from one forced pass. With CTC each character is said
-    in a frame: shown is where that frame's column looked, in the encoder's self-attention.
+    in a frame: shown is where that frame's column looked, in the encoder's self-attention, over its rows the mean.
 
     Raises `UserError` for a crop that cannot be opened, where nothing is read, for a `text` that its frames cannot
     hold, and for an ensemble.
@@ -71,8 +71,11 @@ def _maps(reader: Reader, image: Tensor, tokens: list[int]) -> tuple[Encoded, di
             except ValueError as error:
                 raise UserError(f"{error}: this image is too narrow for the text; give a shorter one") from None
             encoded = model.encode(image)
+            assert encoded.grid is not None
+            rows, columns = encoded.grid
             return encoded, {
-                name: weights[0][:, [encoded.prefix + f for f in frames]] for name, weights in maps.items()
+                name: weights[0][:, encoded.prefix :].view(len(weights[0]), rows, columns, -1).mean(1)[:, frames]
+                for name, weights in maps.items()
             }
         forced = torch.tensor([[BEGIN, *tokens]], device=reader.device)
         with record(model, "*.cross") as maps:

@@ -9,6 +9,8 @@ from jumok.data.charset import Charset
 from jumok.data.tokenizer import SPECIALS
 from jumok.models.classifiers import Model as ClassifierModel
 from jumok.models.image_to_text import Model, started
+from jumok.models.image_to_text_config import ImageToTextConfig
+from jumok.models.resnet import ResNetConfig
 from jumok.tasks.classify_predict import read_classifier
 from jumok.tasks.model_options import check_same_sizes
 from jumok.tasks.read_predict import read_reader
@@ -35,6 +37,14 @@ class Given:
             return cls(name, model, None, before.mean, before.std)
         reader, charset, shape = read_reader(Run.open(run_path(name)))
         return cls(name, reader, charset, shape.mean, shape.std)
+
+    @property
+    def prefix(self) -> int | None:
+        """How many learned tokens stand in front of the patches that its ViT sees; None where it has no ViT."""
+        config = self.model.config
+        if isinstance(config, ImageToTextConfig):
+            return config.prefix if config.encoder in ("vit", "hybrid") else None
+        return None if isinstance(config, ResNetConfig) else config.prefix
 
     def weights(self, fresh: Model, charset: Charset) -> tuple[dict[str, Tensor], str]:
         """The weights that `fresh` begins with, and a line that says what is new in it.
