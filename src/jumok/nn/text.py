@@ -49,14 +49,45 @@ class TokenInput(nn.Module):
     def forward(self, tokens: Int[Tensor, "B N"], positions: Int[Tensor, " N"] | None = None) -> Float[Tensor, "B N D"]:
         if positions is None:
             positions = torch.arange(tokens.shape[1], device=tokens.device)
+        x: Tensor = self.drop(self.placed(tokens, positions).to(product_dtype(self.embedding.weight)))
+        return x
+
+    def placed(self, tokens: Int[Tensor, "B N"], positions: Int[Tensor, " N"]) -> Float[Tensor, "B N D"]:
+        """Embeddings with their positions, before the dropout."""
         x: Tensor = self.embedding(tokens) + self.positions(positions)
-        x = self.drop(x.to(product_dtype(self.embedding.weight)))
         return x
 
     def check_length(self, length: int) -> None:
         """Raises ValueError if `length` positions are more than were learned; the other kinds have no end."""
         if isinstance(self.positions, Learned) and length > self.positions.weight.shape[0]:
             raise ValueError(f"{length} positions are asked for; {self.positions.weight.shape[0]} were learned")
+
+
+class NormedTokenInput(TokenInput):
+    """``LayerNorm(embedding + position)``, then dropout: the input of BERT (Devlin et al. 2019)."""
+
+    def __init__(self, embedding: TokenEmbedding, positions: nn.Module, dropout: float) -> None:
+        super().__init__(embedding, positions, dropout)
+        self.norm = nn.LayerNorm(embedding.embedding_dim)
+
+    def placed(self, tokens: Int[Tensor, "B N"], positions: Int[Tensor, " N"]) -> Float[Tensor, "B N D"]:
+        x: Tensor = self.norm(super().placed(tokens, positions))
+        return x
+
+
+class WordDropoutInput(TokenInput):
+    """Token input of which a training step leaves out whole words (Iyyer et al. 2015, section 3.1)."""
+
+    def __init__(self, embedding: TokenEmbedding, positions: nn.Module, dropout: float, word_dropout: float) -> None:
+        super().__init__(embedding, positions, dropout)
+        self.word_dropout = word_dropout
+
+    def placed(self, tokens: Int[Tensor, "B N"], positions: Int[Tensor, " N"]) -> Float[Tensor, "B N D"]:
+        x = super().placed(tokens, positions)
+        if not self.training or not self.word_dropout:
+            return x
+        kept = torch.rand(tokens.shape, device=x.device) >= self.word_dropout
+        return x * kept[..., None] / (1 - self.word_dropout)
 
 
 class TextEncoder(Encoder):
