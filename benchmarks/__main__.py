@@ -14,6 +14,7 @@ from benchmarks.harness import Failed, Side, running
 from benchmarks.plan import FULL, GROUPS, QUICK, ROWS
 from benchmarks.rows import MEASURES, Bench
 from benchmarks.rows_image_text import MEASURES as IMAGE_TEXT
+from benchmarks.rows_sentences import MEASURES as SENTENCES
 
 HERE = Path(__file__).parent
 
@@ -49,7 +50,7 @@ def main() -> int:
             started = time.monotonic()
             print(f"{group} ...", flush=True)
             try:
-                for name, values in (MEASURES | IMAGE_TEXT)[group](bench):
+                for name, values in (MEASURES | IMAGE_TEXT | SENTENCES)[group](bench):
                     _show(name, values)
                     if not arguments.quick or arguments.out:
                         out = Path(arguments.out or HERE)

@@ -7,6 +7,7 @@ BASE = {"dim": 512, "heads": 8, "depth": 6, "hidden": 2048, "dropout": 0.1}
 # bidirectional LSTM encoder, LSTM decoder, Luong's general score, input feeding
 RECURRENT = {"dim": 512, "depth": 1, "dropout": 0.1}
 IMAGES = {"dim": 384, "heads": 6, "depth": 12, "hidden": 1536, "image_size": 224, "patch": 16}  # ViT-S/16
+SENTENCES = {"dim": 384, "heads": 12, "depth": 6, "hidden": 1536}  # MiniLM-L6
 TOY = {"dim": 64, "heads": 4, "depth": 1, "hidden": 96, "dropout": 0.1}
 # the preset vit-transformer: ViT-S/16 and a decoder of 4 blocks
 CAPTIONER = {
@@ -92,6 +93,10 @@ class Plan:
     captioner: Writing = Writing(CAPTIONER, tokens=14, beam=4, batch=16)
     rendered: int = 4000  # words drawn in a turn
     fonts: int = 60  # font files they are drawn with
+    sentence_model: dict[str, Any] = field(default_factory=lambda: SENTENCES)
+    sentence_vocabulary: int = 8000
+    embedded: int = 1024  # sentences in a turn
+    embedded_batch: int = 64
 
 
 FULL = Plan()
@@ -117,6 +122,10 @@ QUICK = Plan(
     Writing({**CAPTIONER, **SMALL, "image_size": 32, "patch": 8}, tokens=5, beam=4, batch=4, batches=2),
     40,
     4,
+    {"dim": 32, "heads": 2, "depth": 1, "hidden": 64},
+    400,
+    32,
+    8,
 )
 
 
@@ -159,5 +168,7 @@ ROWS = {
     "read": Row("reading word by word, greedy, against transformers' VisionEncoderDecoderModel", "words/s", 1.5, 2.5),
     "caption": Row("captioning, beam 4, against transformers' VisionEncoderDecoderModel", "images/s", 1.2, 1.5),
     "caption-decoder": Row("the same, its decoder alone", "images/s", 1.8, 3.0),
+    "embed": Row("sentence vectors, the model alone, against transformers' BertModel", "sentences/s", 1.1, 1.3),
+    "embed-whole": Row("the same from text to vectors, against sentence-transformers", "sentences/s", 1.3, 2.0),
 }
-GROUPS = ("train", "joey", "decode", "single", "memory", "images", "render", "read", "caption")
+GROUPS = ("train", "joey", "decode", "single", "memory", "images", "render", "read", "caption", "embed")
