@@ -42,7 +42,7 @@ def crops(home: Path) -> list[Path]:
 def test_evaluate_writes_the_keys_and_scales(home: Path, tmp_path: Path) -> None:
     given = ["evaluate", home / "run", "--images", home / "data", "--labels", home / "data" / "val.tsv"]
     written = ["--json", tmp_path / "out.json", "-o", tmp_path / "read.tsv", "--mistakes", tmp_path / "m.html"]
-    result = jumok(*given, *written)
+    result = jumok(*given, *written, "--rotations")
     assert result.code == 0, result.err
     values = json.loads((tmp_path / "out.json").read_text())
     assert {"word_accuracy", "word_accuracy_36", "cer", "ned", "jamo_cer", "jamo_ned", "words"} <= values.keys()

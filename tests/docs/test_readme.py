@@ -30,6 +30,7 @@ FEWER = """case "$4" in
         classify) find "$5"/classify/train -name "*[2-9].png" -delete ;;
         caption) sed -i 200q "$5"/caption/train.jsonl; sed -i 20q "$5"/caption/val.jsonl ;;
         read) sed -i 200q "$5"/read/train.tsv; sed -i 20q "$5"/read/val.tsv ;;
+        embed) sed -i 200q "$5"/embed/train.tsv; sed -i 100q "$5"/embed/corpus.txt ;;
     esac"""
 
 # `make` is asked only for its targets; a run that goes on with --resume has steps left.
@@ -41,6 +42,7 @@ jumok() {{
     if [ "$1" = train ]; then
         local small="model.preset=tiny validation.lines=4"
         if [ ! -f "$2" ] || grep -qE '^task: (classify|caption|read)' "$2"; then small="training.batch_images=8"; fi
+        if [ "$2" = demo-embed ]; then small="training.batch_pairs=8"; fi
         command jumok "$@" $small training.steps=$steps training.warmup=2 training.validate_every=2 \\
             training.save_every=2
     else
@@ -145,6 +147,7 @@ def test_the_guide_lists_every_key_of_a_recipe(page: str) -> None:
     from jumok.config import Config, explain
     from jumok.tasks.caption import CaptionRecipe
     from jumok.tasks.classify import ClassifyRecipe
+    from jumok.tasks.embed import EmbedRecipe
     from jumok.tasks.read import ReadRecipe
     from jumok.tasks.translate import TranslateRecipe
 
@@ -155,6 +158,7 @@ def test_the_guide_lists_every_key_of_a_recipe(page: str) -> None:
         *((TranslateRecipe, "architecture", name) for name in ("transformer", "seq2seq", "convs2s")),
         *((ClassifyRecipe, "architecture", name) for name in ("vit", "deit", "resnet")),
         *((CaptionRecipe, "encoder", name) for name in ("resnet", "resnet-transformer", "vit")),
+        *((EmbedRecipe, "architecture", name) for name in ("transformer", "dan")),
         *((ReadRecipe, "preset", name) for name in ("reader", "reader-transformer", "reader-vit")),
     ]
     keys = {key for kind, by, name in families for key, *_ in explain(kind, {"model": {by: name}})}

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tests.tasks import photos, pictures, small, words
+from tests.tasks import photos, pictures, sentences, small, words
 
 from jumok.tasks.translate_predict import Translator
 
@@ -46,3 +46,8 @@ def captioner_run(scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 @pytest.fixture(scope="session")
 def word_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return words.write_data(tmp_path_factory.mktemp("words"))
+
+
+@pytest.fixture(scope="session")
+def sentence_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return sentences.write_data(tmp_path_factory.mktemp("sentences") / "data")

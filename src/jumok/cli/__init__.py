@@ -14,7 +14,9 @@ from jumok.cli.classify import classify
 from jumok.cli.compare import compare
 from jumok.cli.data import check, sample
 from jumok.cli.demo import demo
+from jumok.cli.embed import embed, search
 from jumok.cli.evaluate import evaluate
+from jumok.cli.export import export
 from jumok.cli.info import info
 from jumok.cli.read import read
 from jumok.cli.train import train
@@ -39,7 +41,10 @@ app.command()(translate)
 app.command()(classify)
 app.command()(caption)
 app.command()(read)
+app.command()(embed)
+app.command()(search)
 app.command()(attention)
+app.command()(export)
 app.command()(info)
 app.command()(compare)
 app.command()(demo)

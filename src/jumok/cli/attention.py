@@ -18,6 +18,9 @@ def attention(
             metavar="TEXT_OR_PHOTO", help="The sentence to translate, or the image to classify, caption or read."
         ),
     ],
+    second: Annotated[
+        str | None, typer.Argument(metavar="[TEXT]", help="Sentence encoder: the other sentence; why are they near?")
+    ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The page to write.")] = Path("attention.html"),
     target: Annotated[
         str | None, typer.Option(help="Look at this translation, or caption, instead of the model's.")
@@ -32,12 +35,20 @@ def attention(
     """Write a page that shows the attention of every layer and head for one sentence or one photo.
 
     For a captioner's photo the page shows, word by word, where the model looked; of a reader, character by character.
+    Of a sentence encoder it shows what each pair of words adds to the cosine of two sentences.
     For photos the figures are written as PNG too, into a folder beside the page.
     """
     from jumok.tasks.runs import task_of
 
     writable(output)
     job = task_of(run)
+    if job == "embed":
+        if second is None or target is not None or beam is not None or resnet is not None:
+            raise UserError(f"{run} is a sentence encoder; give two sentences and no other option of other jobs")
+        _pair(run, looked_at, second, output, device)
+        return
+    if second is not None:
+        raise UserError(f"{run} is a run of the task {job}, which looks at one thing; leave {second!r} out")
     if job == "classify":
         if target is not None or beam is not None:
             raise UserError("--target and --beam are for translators; leave them out for a classifier")
@@ -60,6 +71,17 @@ def _sentence(run: str, text: str, output: Path, target: str | None, beam: int |
     view = translator.attention(text, target, options.search_options(translator.options, beam=beam, n_best=1))
     write_attention_page(output, [view], view.source_text)
     typer.echo(view.output_text)
+    say(f"wrote {output}")
+
+
+def _pair(run: str, first: str, second: str, output: Path, device: str) -> None:
+    from jumok.insight.pair_viewer import write_pair_page
+    from jumok.tasks.embed_attention import pair_view
+    from jumok.tasks.embed_predict import SentenceEmbedder
+
+    view = pair_view(SentenceEmbedder.load(run, device=device), first, second)
+    write_pair_page(output, [view], f"{view.texts[0]} · {view.texts[1]}")
+    typer.echo(f"{view.similarity:.4f}")
     say(f"wrote {output}")
 
 

@@ -13,6 +13,7 @@ from jumok.errors import UserError
 if TYPE_CHECKING:
     from jumok.tasks.caption import CaptionRecipe
     from jumok.tasks.classify import ClassifyRecipe
+    from jumok.tasks.embed import EmbedRecipe
     from jumok.tasks.read import ReadRecipe
     from jumok.tasks.translate import TranslateRecipe
 
@@ -21,7 +22,7 @@ def demo(
     assignments: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[JOB] [KEY=VALUE]...", help="translate, classify, caption or read; run=DIR, any key of its recipe."
+            metavar="[JOB] [KEY=VALUE]...", help="translate, classify, caption, read or embed; run=DIR, any key."
         ),
     ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The attention page to write.")] = Path(
@@ -33,11 +34,13 @@ def demo(
     translate (the default): dates, times and amounts as people write them; writes the data (runs/demo-data), the run
     (runs/demo) and attention.html. classify: shapes in pictures, in runs/demo-classify-data and runs/demo-classify.
     caption: sentences on scenes of coloured shapes, in runs/demo-caption-data and runs/demo-caption. read: words
-    as on signs, in runs/demo-read-data and runs/demo-read, and no page. An earlier demo's run is replaced; a run that
+    as on signs, in runs/demo-read-data and runs/demo-read, and no page. embed: sentences that mean the same, in
+    runs/demo-embed-data and runs/demo-embed. An earlier demo's run is replaced; a run that
     is not a demo's is left alone, with an error.
     """
     from jumok.tasks.caption import CaptionRecipe
     from jumok.tasks.demo import NAMES, prepare
+    from jumok.tasks.embed import EmbedRecipe
     from jumok.tasks.read import ReadRecipe
     from jumok.tasks.translate import TranslateRecipe
 
@@ -55,6 +58,8 @@ def demo(
         _read(recipe)
     elif isinstance(recipe, CaptionRecipe):
         _captioned(recipe, output)
+    elif isinstance(recipe, EmbedRecipe):
+        _embedded(recipe, output)
     else:
         _classified(recipe, output)
 
@@ -96,6 +101,24 @@ def _captioned(recipe: "CaptionRecipe", output: Path) -> None:
     typer.echo(f"exact scenes: {shown.exact:.1f} (captions that describe exactly the scene)")
     write_caption_page(output, shown.view, shown.view.caption)
     say(f"wrote {output.resolve()}: where the model looked, word by word, in one picture; open it in a browser")
+
+
+def _embedded(recipe: "EmbedRecipe", output: Path) -> None:
+    from jumok.insight.pair_viewer import write_pair_page
+    from jumok.tasks.embed_demo import show
+
+    with Bar("searching what it never saw") as bar:
+        shown = show(recipe, bar.advance)
+    table(
+        "sentences it never saw",
+        ["sentence", "the nearest other", "cosine", "means the same"],
+        shown.examples,
+        numbers=False,
+    )
+    typer.echo(f"the paraphrase is found: {shown.found.both:.1f} (of {recipe.data.retrieval[0]}, both ways)")
+    typer.echo(f"Spearman x 100 with the grades: {shown.spearman:.1f} (tf-idf of characters: {shown.baseline:.1f})")
+    write_pair_page(output, [shown.view], shown.view.texts[0])
+    say(f"wrote {output.resolve()}: why two sentences are near, word by word; open it in a browser")
 
 
 def _read(recipe: "ReadRecipe") -> None:

@@ -31,13 +31,21 @@ def evaluate(
     captions: Annotated[
         Path | None, typer.Option(help="Captioner: images with captions, .jsonl, COCO's .json, or .csv.")
     ] = None,
+    sts: Annotated[
+        Path | None,
+        typer.Option(help="Sentence encoder: graded pairs, STS-B's .csv, KorSTS' .tsv, SICK's .txt, .jsonl."),
+    ] = None,
     mistakes: Annotated[
         Path | None, typer.Option(metavar="PAGE", help="Reader: write a page of the worst mistakes there.")
     ] = None,
+    rotations: Annotated[
+        bool, typer.Option("--rotations", help="Reader, tall crops: try them turned by 90 and 270 degrees too.")
+    ] = False,
     image_root: Annotated[Path | None, typer.Option(help="Classifier: where the paths of a list start from.")] = None,
     json_path: Annotated[Path | None, typer.Option("--json", help="Write the scores there as JSON.")] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write the translations, or each image's class, there.")
+        Path | None,
+        typer.Option("--output", "-o", help="Write the outputs there: translations, each image's class, ..."),
     ] = None,
     against: Annotated[
         str | None, typer.Option(metavar="RUN2", help="A second run: is the difference real? (bootstrap, McNemar)")
@@ -53,8 +61,8 @@ def evaluate(
 ) -> None:
     """Score a run on files: a translator by BLEU, chrF and exact matches, a classifier by top-1, top-5 and calibration.
 
-    A reader by words read right and CER, a captioner by CIDEr-D, BLEU and ROUGE-L. All on 0-100 but the calibration
-    error (0-1) and CIDEr-D (0-1000).
+    A reader by words read right and CER, a captioner by CIDEr-D, BLEU and ROUGE-L, a sentence encoder by Spearman's and
+    Pearson's correlation with people's grades. All on 0-100 but the calibration error (0-1) and CIDEr-D (0-1000).
     """
     from jumok.tasks.runs import task_of
 
@@ -85,6 +93,7 @@ def evaluate(
             against=against,
             mistakes=mistakes,
             beam=beam,
+            rotations=rotations,
             precision=options.image_precision(precision),
             device=device,
         )
@@ -97,6 +106,12 @@ def evaluate(
         values, lines = evaluate_captioner(
             run, captions, images, against=against, search=asked, precision=exact, device=device
         )
+    elif job == "embed":
+        from jumok.cli.evaluate_embed import checked, evaluate_embedder
+
+        pairs = checked(run, sts, (source, target, images, labels, captions))
+        exact = options.image_precision(precision)
+        values, lines = evaluate_embedder(run, pairs, against=against, precision=exact, device=device)
     else:
         if images is not None or source is None or target is None:
             raise UserError(f"{run} is a run of the task {job}; score it with --source FILE --target FILE")

@@ -17,6 +17,7 @@ def evaluate_reader(
     against: str | None,
     mistakes: Path | None,
     beam: int | None,
+    rotations: bool,
     precision: ImagePrecision,
     device: str,
 ) -> tuple[dict[str, Any], str]:
@@ -32,7 +33,7 @@ def evaluate_reader(
     def scored(name: str) -> Evaluation:
         reader = Reader.load(name, precision=precision.value, device=device)
         with Bar(f"reading with {name}", total=len(words)) as bar:
-            return score(reader, words, beam=beam, advance=bar.advance)
+            return score(reader, words, beam=beam, rotations=rotations, advance=bar.advance)
 
     result = scored(run)
     say(result.report.text())

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from jumok.config import Config
     from jumok.tasks.caption import CaptionRecipe
     from jumok.tasks.classify import ClassifyRecipe
+    from jumok.tasks.embed import EmbedRecipe
     from jumok.tasks.read import ReadRecipe
     from jumok.tasks.translate import TranslateRecipe
 
@@ -45,7 +46,7 @@ def train(
 
 
 def run_training(
-    recipe: "TranslateRecipe | ClassifyRecipe | CaptionRecipe | ReadRecipe", *, resume: bool, again: str
+    recipe: "TranslateRecipe | ClassifyRecipe | CaptionRecipe | ReadRecipe | EmbedRecipe", *, resume: bool, again: str
 ) -> None:
     """Train, say where the run is, and on Ctrl-C how to go on: by the command `again`."""
     from jumok.tasks import train_recipe
@@ -79,7 +80,9 @@ def _find(recipe: Path) -> Path:
     raise UserError(f"there is no recipe {recipe}; {there}")
 
 
-def _recipe_type(task: object, where: Path) -> "type[TranslateRecipe | ClassifyRecipe | CaptionRecipe | ReadRecipe]":
+def _recipe_type(
+    task: object, where: Path
+) -> "type[TranslateRecipe | ClassifyRecipe | CaptionRecipe | ReadRecipe | EmbedRecipe]":
     if task == "classify":
         from jumok.tasks.classify import ClassifyRecipe
 
@@ -92,13 +95,19 @@ def _recipe_type(task: object, where: Path) -> "type[TranslateRecipe | ClassifyR
         from jumok.tasks.read import ReadRecipe
 
         return ReadRecipe
+    if task == "embed":
+        from jumok.tasks.embed import EmbedRecipe
+
+        return EmbedRecipe
     from jumok.tasks.translate import TranslateRecipe
 
     if task in (None, "translate"):
         return TranslateRecipe
     if task == "compare":
         raise UserError(f"{where}: this is a recipe of the laboratory; use jumok compare {where}")
-    raise UserError(f"{where}: task = {task!r} is not a job of Jumok; write task: translate, classify, caption or read")
+    raise UserError(
+        f"{where}: task = {task!r} is not a job of Jumok; write task: translate, classify, caption, read or embed"
+    )
 
 
 def print_keys(kind: "type[Config]", values: dict[str, Any], recipe: Path) -> None:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from jumok.tasks.caption_predict import Captioner
     from jumok.tasks.classify import ClassifyRecipe
     from jumok.tasks.classify_predict import Classifier
+    from jumok.tasks.embed import EmbedRecipe
+    from jumok.tasks.embed_predict import SentenceEmbedder
     from jumok.tasks.read import ReadRecipe
     from jumok.tasks.read_predict import Reader
     from jumok.tasks.translate import TranslateRecipe
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def train_recipe(
-    recipe: "TranslateRecipe | ClassifyRecipe | CaptionRecipe | ReadRecipe",
+    recipe: "TranslateRecipe | ClassifyRecipe | CaptionRecipe | ReadRecipe | EmbedRecipe",
     *,
     resume: bool = False,
     say: Callable[[str], None] = print,
@@ -37,13 +39,17 @@ def train_recipe(
         from jumok.tasks.read_train import train_reader
 
         train_reader(recipe, resume=resume, say=say, counter=counter)
+    elif recipe.task == "embed":
+        from jumok.tasks.embed_train import train_embedder
+
+        train_embedder(recipe, resume=resume, say=say)
     else:
         from jumok.tasks.translate_train import train_translator
 
         train_translator(recipe, resume=resume, say=say)
 
 
-def load_run(path: str | Path) -> "Translator | Classifier | Captioner | Reader":
+def load_run(path: str | Path) -> "Translator | Classifier | Captioner | Reader | SentenceEmbedder":
     """The predictor of a run, for use from Python. Raises `UserError` as its ``load`` does."""
     from jumok.tasks.runs import task_of
 
@@ -60,6 +66,10 @@ def load_run(path: str | Path) -> "Translator | Classifier | Captioner | Reader"
         from jumok.tasks.read_predict import Reader
 
         return Reader.load(path)
+    if task == "embed":
+        from jumok.tasks.embed_predict import SentenceEmbedder
+
+        return SentenceEmbedder.load(path)
     from jumok.tasks.translate_predict import Translator
 
     return Translator.load(path)

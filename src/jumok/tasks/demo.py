@@ -9,29 +9,40 @@ from jumok.data.sample import Job, write_sample
 from jumok.errors import UserError
 from jumok.tasks.caption import CaptionRecipe
 from jumok.tasks.classify import ClassifyRecipe
+from jumok.tasks.embed import EmbedRecipe
 from jumok.tasks.read import ReadRecipe
-from jumok.tasks.runs import RECIPES, captioner_config, classifier_config, reader_config, translator_config
+from jumok.tasks.runs import (
+    RECIPES,
+    captioner_config,
+    classifier_config,
+    embedder_config,
+    reader_config,
+    translator_config,
+)
 from jumok.tasks.translate import TranslateRecipe
 from jumok.training.run import Run
 
-Recipe = TranslateRecipe | ClassifyRecipe | CaptionRecipe | ReadRecipe
+Recipe = TranslateRecipe | ClassifyRecipe | CaptionRecipe | ReadRecipe | EmbedRecipe
 NAMES: dict[Job, str] = {
     "translate": "demo",
     "classify": "demo-classify",
     "caption": "demo-caption",
     "read": "demo-read",
+    "embed": "demo-embed",
 }
 KINDS: dict[Job, type[Recipe]] = {
     "translate": TranslateRecipe,
     "classify": ClassifyRecipe,
     "caption": CaptionRecipe,
     "read": ReadRecipe,
+    "embed": EmbedRecipe,
 }
 CONFIGS = {
     "translate": translator_config,
     "classify": classifier_config,
     "caption": captioner_config,
     "read": reader_config,
+    "embed": embedder_config,
 }
 
 

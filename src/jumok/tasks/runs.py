@@ -62,6 +62,11 @@ def captioner_config(run: "Run") -> dict[str, Any]:
     return _whole_config(run, "caption", "captioner", ("data", "decoding"))
 
 
+def embedder_config(run: "Run") -> dict[str, Any]:
+    """The ``config.json`` of a sentence encoder's run. Raises `UserError` for another task, and if it lacks a part."""
+    return _whole_config(run, "embed", "sentence encoder", ("data",))
+
+
 def _whole_config(run: "Run", task: str, what: str, groups: tuple[str, ...]) -> dict[str, Any]:
     config = run.config
     if config.get("task") != task:

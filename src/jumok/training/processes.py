@@ -13,6 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import torch
 from lightning_fabric import Fabric
+from torch import Tensor
 
 from jumok.errors import UserError
 from jumok.training.memory import keep_freed_memory
@@ -103,6 +104,38 @@ def gather(fabric: Fabric, value: T) -> list[T]:
     values: list[T | None] = [None] * fabric.world_size
     torch.distributed.all_gather_object(values, value)
     return [one for one in values if one is not None]
+
+
+def gathered(rows: Tensor) -> tuple[Tensor, int]:
+    """Rows (N, ...) of all processes in their order, with gradient, and the place where this process's own begin.
+
+    Every process has to call it, if only with no rows. Summed over the processes, the gradient is that of the whole.
+    """
+    if not torch.distributed.is_initialized() or torch.distributed.get_world_size() == 1:
+        return rows, 0
+    sizes = [torch.zeros(1, dtype=torch.int64, device=rows.device) for _ in range(torch.distributed.get_world_size())]
+    torch.distributed.all_gather(sizes, torch.tensor([len(rows)], device=rows.device))
+    counts = [int(size) for size in sizes]
+    padded = torch.cat([rows, rows.new_zeros(max(counts) - len(rows), *rows.shape[1:])])
+    parts = _Gather.apply(padded)  # type: ignore[no-untyped-call]
+    together = torch.cat([part[:count] for part, count in zip(parts, counts, strict=True)])
+    return together, sum(counts[: torch.distributed.get_rank()])
+
+
+class _Gather(torch.autograd.Function):
+    """``all_gather`` whose gradient is the sum of what every process has for each part."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor) -> Tensor:
+        parts = [torch.empty_like(rows) for _ in range(torch.distributed.get_world_size())]
+        torch.distributed.all_gather(parts, rows.contiguous())
+        return torch.stack(parts)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        total = gradient.contiguous()
+        torch.distributed.all_reduce(total)
+        return total[torch.distributed.get_rank()]
 
 
 @contextmanager

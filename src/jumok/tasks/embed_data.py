@@ -1,0 +1,218 @@
+"""What an `embed` training learns from: its files read, held-out sentences left out, batches of all objectives."""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from jumok.data.batching import pad
+from jumok.data.graded import GradedPairs, read_graded
+from jumok.data.sentences import Group, Groups, read_groups
+from jumok.errors import UserError
+from jumok.tasks.embed_options import Objective, SentenceData
+
+_ROWS_APART = 64  # sentences of a batch that are padded together
+
+
+class Texts:
+    """Every sentence once, by number."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+
+    def number(self, text: str) -> int:
+        return self._numbers.setdefault(text, len(self._numbers))
+
+    @property
+    def all(self) -> list[str]:
+        return list(self._numbers)
+
+
+@dataclass(frozen=True)
+class Example:
+    """Numbers of texts that belong together, hard negatives of them, and of two in order a grade (0-1) or a label."""
+
+    texts: tuple[int, ...]
+    negatives: tuple[int, ...] = ()
+    grade: float = 0.0
+    label: int = 0
+
+
+@dataclass(frozen=True)
+class Source:
+    """What one objective learns from; `files` as they were read, `left_out` for each reason."""
+
+    objective: Objective
+    files: tuple[Path, ...]
+    examples: list[Example]
+    left_out: dict[str, int] = field(default_factory=dict)
+
+
+def read_sources(
+    data: SentenceData, objectives: Sequence[Objective], texts: Texts, held_out: set[str], labels: Sequence[str]
+) -> list[Source]:
+    """The examples of every objective, without any that holds a text of `held_out`."""
+    return [_source(data, objective, texts, held_out, labels) for objective in objectives]
+
+
+def files_of(data: SentenceData, names: Sequence[str]) -> list[Path]:
+    """The paths of files of a recipe."""
+    folder = Path(data.folder)
+    if not folder.is_dir():
+        raise UserError(f"there is no folder {folder}; set data.folder to the one that holds {', '.join(names)}")
+    return [folder / name for name in names]
+
+
+def known_labels(data: SentenceData, objectives: Sequence[Objective]) -> tuple[str, ...]:
+    """The labels of all pairs with one, in their alphabetical order."""
+    found: set[str] = set()
+    for objective in objectives:
+        if objective.kind == "entailment":
+            found |= {label for label in read_graded(files_of(data, objective.files)[0]).labels if label}
+    return tuple(sorted(found))
+
+
+def _source(
+    data: SentenceData, objective: Objective, texts: Texts, held_out: set[str], labels: Sequence[str]
+) -> Source:
+    def normal(text: str) -> str:
+        return text.lower() if data.lowercase else text
+
+    files = files_of(data, objective.files)
+    if objective.kind in ("graded", "entailment"):
+        pairs = read_graded(files[0])
+        found, reasons = _graded(pairs, objective, labels)
+        kept = [row for row in found if normal(row[0]) not in held_out and normal(row[1]) not in held_out]
+        examples = [
+            Example((texts.number(normal(left)), texts.number(normal(right))), (), grade, label)
+            for left, right, grade, label in kept
+        ]
+        reasons["held out"] = len(found) - len(kept)
+    else:
+        given = read_groups(files)
+        groups, out = Groups(given.name, given.files, [_lowered(g, normal) for g in given.groups]).without(held_out)
+        reasons = {"empty": given.empty, "held out": out}
+        examples = [
+            Example(tuple(map(texts.number, group.texts)), tuple(map(texts.number, group.negatives)))
+            for group in groups.groups
+        ]
+    if not examples:
+        raise UserError(f"nothing of {', '.join(map(str, files))} is left to learn from: {_reasons(reasons)}")
+    return Source(objective, tuple(files), examples, {name: count for name, count in reasons.items() if count})
+
+
+def _graded(
+    pairs: GradedPairs, objective: Objective, labels: Sequence[str]
+) -> tuple[list[tuple[str, str, float, int]], dict[str, int]]:
+    reasons = {"empty": pairs.empty, "grade outside its range": pairs.outside}
+    if objective.kind == "graded":
+        values = [(grade, 0) for grade in pairs.grades]
+        return [(a, b, *value) for a, b, value in zip(pairs.lefts, pairs.rights, values, strict=True)], reasons
+    rows = zip(pairs.lefts, pairs.rights, pairs.labels, strict=True)
+    found = [(a, b, 0.0, labels.index(label)) for a, b, label in rows if label in labels]
+    reasons["without a label"] = len(pairs) - len(found)
+    if not found:
+        raise UserError(f"{pairs.path} has no labels; kind = entailment needs a column label")
+    return found, reasons
+
+
+def _lowered(group: Group, normal: Callable[[str], str]) -> Group:
+    return Group(tuple(map(normal, group.texts)), tuple(map(normal, group.negatives)), group.ordered)
+
+
+def _reasons(reasons: dict[str, int]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in reasons.items() if count) or "the files hold nothing"
+
+
+def mixed_batches(sizes: Sequence[int], shares: Sequence[float], batch: int, seed: int, epoch: int) -> list[list[int]]:
+    """Batches with a fixed share of each set's examples; an example is its place in all sets, one behind the other.
+
+    An epoch sees the first set once. Of the others each epoch takes what follows of an endless run through them, in
+    an order of its own each time round; so of a set that is smaller, an epoch sees examples again.
+    """
+    total = sum(shares)
+    counts = [min(max(1, round(batch * share / total)), size) for share, size in zip(shares, sizes, strict=True)]
+    steps = max(1, -(-sizes[0] // counts[0]))
+    rows: list[list[int]] = [[] for _ in range(steps)]
+    for place, (size, count) in enumerate(zip(sizes, counts, strict=True)):
+        needed = sizes[0] if place == 0 else steps * count
+        stream = _stream(size, epoch * needed, needed, seed, place) + sum(sizes[:place])
+        for step, part in enumerate(np.array_split(stream, steps)):
+            rows[step] += part.tolist()
+    return rows
+
+
+def _stream(size: int, first: int, count: int, seed: int, place: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """`count` places from `first` on, of permutations of `size` places one after the other."""
+    rounds = range(first // size, (first + count - 1) // size + 1)
+    orders = [np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, place, r]))) for r in rounds]
+    stream = np.concatenate([order.permutation(size) for order in orders])
+    start = first - rounds[0] * size
+    return stream[start : start + count]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """One objective's pairs in a batch, as places among the batch's sentences, with the numbers of their texts.
+
+    `left` and `right` (n,), hard `negatives` (k,); `texts` (3 parts) tell equal sentences; `grades` and `labels` (n,).
+    """
+
+    left: Tensor
+    right: Tensor
+    negatives: Tensor
+    texts: tuple[Tensor, Tensor, Tensor]
+    grades: Tensor
+    labels: Tensor
+
+
+@dataclass(frozen=True)
+class SentenceBatch:
+    """Sentences as padded pieces of like length, and for every objective of the recipe which belong together.
+
+    `order` (S,) is where sentence s stands in the chunks, one behind the other.
+    """
+
+    chunks: list[tuple[Tensor, Tensor]]
+    order: Tensor
+    rows: list[Rows]
+
+    def to(self, device: torch.device | str) -> "SentenceBatch":
+        """The same batch on `device`."""
+        chunks = [(tokens.to(device), lengths.to(device)) for tokens, lengths in self.chunks]
+        rows = [
+            Rows(
+                row.left.to(device),
+                row.right.to(device),
+                row.negatives.to(device),
+                (row.texts[0].to(device), row.texts[1].to(device), row.texts[2].to(device)),
+                row.grades.to(device),
+                row.labels.to(device),
+            )
+            for row in self.rows
+        ]
+        return SentenceBatch(chunks, self.order.to(device), rows)
+
+
+def collate(sentences: Sequence[Sequence[int]], rows: list[Rows]) -> SentenceBatch:
+    """Sentences in pieces, sorted by length and padded in chunks, so that short ones do not wait for long ones."""
+    by_length = sorted(range(len(sentences)), key=lambda i: (len(sentences[i]), i))
+    chunks = [
+        pad([sentences[i] for i in by_length[start : start + _ROWS_APART]])
+        for start in range(0, len(by_length), _ROWS_APART)
+    ]
+    order = torch.empty(len(sentences), dtype=torch.int64)
+    order[torch.tensor(by_length, dtype=torch.int64)] = torch.arange(len(sentences))
+    return SentenceBatch(chunks, order, rows)
+
+
+def partners(example: Example, seed: int, epoch: int, place: int) -> tuple[int, int]:
+    """Two of an example's texts: of more than two drawn anew each epoch; of one, twice the same."""
+    if len(example.texts) <= 2:
+        return example.texts[0], example.texts[-1]
+    one, other = random.Random(f"{seed} {epoch} {place} partners").sample(example.texts, 2)
+    return one, other
