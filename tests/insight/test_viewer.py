@@ -10,7 +10,8 @@ from tests.insight.browser import HOSTILE, Elements, browse, data_of, unpack
 
 from jumok.insight import maps
 from jumok.insight.maps import Map, as_map
-from jumok.insight.viewer import AttentionView, attention_page, kind_of, write_attention_page
+from jumok.insight.recorded import kind_of
+from jumok.insight.viewer import AttentionView, attention_page, write_attention_page
 
 
 def softmax(*shape: int, causal: bool = False) -> Map:

@@ -12,7 +12,8 @@ from jumok.insight.figures import figures_folder, png
 from jumok.insight.image_figures import VEIL, Photo, draw_words, fitted, heat_colors, picture_url
 from jumok.insight.image_maps import Grid
 from jumok.insight.maps import SPECIAL, Map, Weights, as_map, join_words, word_ids, word_labels
-from jumok.insight.viewer import fill_page, kind_of, pack
+from jumok.insight.recorded import kind_of
+from jumok.insight.viewer import fill_page, pack
 
 SHARPEST = 800  # pixels of the longer side of the photo on the page
 _SPACES = ("▁", "Ġ", " ")

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from jumok.insight import reductions
 from jumok.insight.maps import Map, Weights, as_map, without
 
 Grid = tuple[int, int]
@@ -41,11 +42,7 @@ def rollout(maps: Sequence[Weights], prefix: int, grid: Grid) -> Map:
     attention followed from layer to layer, the residual path counted as attention to oneself (Abnar and Zuidema 2020,
     "Quantifying Attention Flow in Transformers", section 3).
     """
-    rolled = np.eye(prefix + grid[0] * grid[1])
-    for weights in maps:
-        step = _checked(weights, prefix, grid).mean(0) + np.eye(len(rolled))
-        rolled = step / step.sum(-1, keepdims=True) @ rolled
-    return class_attention(as_map(rolled), prefix, grid)
+    return class_attention(reductions.rollout([_checked(weights, prefix, grid) for weights in maps]), prefix, grid)
 
 
 def attention_distance(weights: Weights, prefix: int, grid: Grid, patch: int) -> Map:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from jumok.errors import UserError
+from jumok.insight.recorded import Maps
 from jumok.nn.attention import Tap
 
 # What Fabric, DDP and torch.compile put in front of, or between, a model's own names.
@@ -20,7 +21,7 @@ Layer = int | str
 @contextmanager
 def record(
     model: nn.Module, layers: Layer | Sequence[Layer] | None = None, heads: Sequence[int] | None = None
-) -> Iterator[dict[str, Tensor]]:
+) -> Iterator[Maps]:
     """Record the attention weights of one forward pass: module path of the attention -> ``(B, H, Q, K)``.
 
     Maps are detached float32 copies on the CPU, taken before dropout, in the order in which the layers run; the rows
@@ -49,7 +50,7 @@ def record(
     busy = [name for name, tap in taps.items() if tap.sink is not None]
     if busy:
         raise RuntimeError(f"{_listed(busy)}: being recorded already; leave that `record` block first")
-    maps: dict[str, Tensor] = {}
+    maps = Maps()
     for name, tap in taps.items():
         tap.sink = _sink(maps, name, None if heads is None else list(heads))
     try:
@@ -59,6 +60,16 @@ def record(
             tap.sink = None
     if not maps:
         raise RuntimeError(f"nothing was recorded: none of {_listed(list(taps))} ran inside the block")
+
+
+def attention_layers(model: nn.Module, layers: Layer | Sequence[Layer] | None = None) -> dict[str, nn.Module]:
+    """The attention modules that `layers` name, as `record` understands them, by their module paths.
+
+    Raises `UserError` for a layer that does not exist; the message lists what there is.
+    """
+    taps = _choose(_find(model), layers)
+    owners = {_unwrapped(path): module for path, module in model.named_modules()}
+    return {name: owners[name] for name in taps}
 
 
 def layer_names(model: nn.Module) -> list[str]:

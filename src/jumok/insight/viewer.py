@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from html import escape
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from jumok.files import atomic_write
 from jumok.insight.maps import SPECIAL, Map, Weights, as_map, average, received, sinks, word_ids, word_labels
+from jumok.insight.recorded import Kind, kind_of
 
-Kind = Literal["cross", "encoder", "decoder"]
 # kind -> whose pieces are its rows, whose its keys; `read` is what the decoder had read when it wrote a row
 _SIDES: dict[Kind, tuple[str, str]] = {
     "cross": ("target", "source"),
@@ -82,13 +82,6 @@ def fill_page(template: str, styles: Sequence[str], scripts: Sequence[str], titl
     parts = {"title": escape(title), "style": read(styles), "script": read(scripts), "data": text}
     # in one go: what is put in is not searched again
     return re.sub(r"\{\{(\w+)\}\}", lambda m: parts[m[1]], read([template]))
-
-
-def kind_of(name: str) -> Kind:
-    """What a module path looks from and at: ``decoder.blocks.0.cross`` is "cross"."""
-    if name.rpartition(".")[2] == "cross":
-        return "cross"
-    return "encoder" if name.startswith("encoder") else "decoder"
 
 
 def pack(weights: Map) -> str:
