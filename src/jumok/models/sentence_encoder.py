@@ -24,6 +24,7 @@ from jumok.nn.text import (
     TokenEmbedding,
     TokenInput,
     WordDropoutInput,
+    check_sizes,
     positions_module,
     rotary_module,
 )
@@ -98,12 +99,7 @@ class TransformerEncoderConfig(SentenceEncoderConfig):
 
     @model_validator(mode="after")
     def _check(self) -> "TransformerEncoderConfig":
-        if self.dim % self.heads:
-            raise ValueError(f"dim = {self.dim} is not a multiple of heads = {self.heads}")
-        if self.positions == "sinusoidal" and self.dim % 2:
-            raise ValueError(f"positions = sinusoidal needs an even dim, not {self.dim}")
-        if self.positions == "rotary" and self.dim // self.heads % 2:
-            raise ValueError(f"positions = rotary needs an even dim / heads, not {self.dim // self.heads}")
+        check_sizes(self.dim, self.heads, self.positions)
         return self
 
 

@@ -17,6 +17,16 @@ from jumok.nn.transformer import DecoderBlock, Encoder, EncoderBlock, product_dt
 Positions = Literal["sinusoidal", "learned", "rotary", "none"]
 
 
+def check_sizes(dim: int, heads: int, positions: Positions) -> None:
+    """Raises ValueError, naming the keys, for a width that these heads or positions cannot have."""
+    if dim % heads:
+        raise ValueError(f"dim = {dim} is not a multiple of heads = {heads}")
+    if positions == "sinusoidal" and dim % 2:
+        raise ValueError(f"positions = sinusoidal needs an even dim, not {dim}")
+    if positions == "rotary" and dim // heads % 2:
+        raise ValueError(f"positions = rotary needs an even dim / heads, not {dim // heads}")
+
+
 def positions_module(kind: Positions, dim: int, max_len: int) -> Sinusoidal | Learned | NoPositions:
     """What is added to the embeddings; rotary positions are not added but turn queries and keys."""
     if kind == "sinusoidal":

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from jumok.config import Config
-from jumok.data.graded import GradedPairs, read_graded
+from jumok.data.graded import read_graded
 from jumok.data.sentences import Groups, read_groups
 from jumok.data.tokenizer import BEGIN, Tokenizer
 from jumok.errors import UserError
@@ -26,7 +26,6 @@ from jumok.tasks.embed_data import (
     Example,
     Rows,
     SentenceBatch,
-    Source,
     Texts,
     collate,
     files_of,
@@ -323,6 +322,3 @@ def _objective_loss(
         lefts, _ = gathered(left)
         loss = (loss + contrast(right, lefts, rows.texts[1], rows.texts[0], texts[0])) / 2
     return loss
-
-
-__all__ = ["EmbedRecipe", "EmbedTask", "GradedPairs", "Source"]
