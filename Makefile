@@ -5,7 +5,7 @@ VENV   ?= .venv
 JOBS   ?= 2
 STAMP  := $(VENV)/.installed
 
-.PHONY: help install demo test check constraints clean
+.PHONY: help install demo test docs check constraints clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -17,6 +17,14 @@ demo: $(STAMP) ## train a small Transformer on generated dates, under 3 minutes;
 
 test: $(STAMP) ## every test
 	$(VENV)/bin/pytest -n $(JOBS) --dist worksteal $(ARGS)
+
+docs: $(STAMP) ## the book, English and Korean, every cell run: docs/book/_build/en/index.html
+	$(VENV)/bin/pip install -q -c constraints.txt -e ".[docs]"
+	cd docs/book && $(CURDIR)/$(VENV)/bin/sphinx-build -q -W -b gettext . _build/gettext
+	cd docs/book && $(CURDIR)/$(VENV)/bin/sphinx-intl update -p _build/gettext -l ko
+	for language in en ko; do \
+	  $(VENV)/bin/sphinx-build -q -W -D language=$$language -d docs/book/_build/trees-$$language docs/book docs/book/_build/$$language || exit 1; \
+	done
 
 check: $(STAMP) ## lint, format, types
 	$(VENV)/bin/ruff check .
