@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.commands import jumok
+from tests.insight.browser import data_of
 from tests.tasks import small
 
 
@@ -240,6 +241,49 @@ def test_attention_writes_a_page_that_needs_nothing_else(home: Path, tmp_path: P
     assert result.out.strip() == jumok("translate", home / "run", stdin="ga na da\n").out.strip()
     forced = jumok("attention", home / "run", "ga na", "--target", "1 2", "-o", page)
     assert forced.out.strip() == "1 2"
+
+
+def test_attention_shows_many_sentences_and_another_run_beside(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verb = sys.modules["jumok.cli.attention"]
+    assert verb.MOST == 200
+    monkeypatch.setattr(verb, "MOST", 3)
+    page, run = tmp_path / "attention.html", home / "run"
+    small.write_lines(tmp_path / "in.xx", ["ga na", "", "  ", *["da ra"] * 4])
+    result = jumok("attention", run, "--file", tmp_path / "in.xx", "--with", run, "--beam", "1", "-o", page)
+    assert result.code == 0, result.err
+    assert "skipped 2 empty lines" in result.err
+    assert "a page shows 3 sentences; cut 2 of" in result.err
+    left, right = data_of(page.read_text(encoding="utf-8"))["models"]
+    assert len(left) == len(right) == 3
+    assert right[0]["texts"]["source"] == "ga na"
+    assert right[0]["model"].startswith(f"{run}: ")
+    rows = result.out.splitlines()
+    assert len(rows) == 3
+    assert all(len(set(row.split("\t"))) == 1 for row in rows), "the same run twice writes the same"
+    one = jumok("attention", run, "ga na", "--with", run, "-o", page)
+    assert one.code == 0, one.err
+    assert "<title>ga na</title>" in page.read_text(encoding="utf-8")
+
+
+def test_attention_refuses_what_does_not_go_together(home: Path, tmp_path: Path) -> None:
+    run, page = home / "run", tmp_path / "attention.html"
+    file = small.write_lines(tmp_path / "in.xx", ["ga na"])
+    empty = small.write_lines(tmp_path / "empty.xx", ["", " "])
+    for given, message in (
+        ([], "nothing to look at; give a sentence, or --file"),
+        (["ga", "--file", file], "both a sentence and --file"),
+        (["--file", file, "--target", "1"], "--target is the translation of one sentence"),
+        (["--file", empty], "holds no sentence to look at"),
+        (["ga", "--with", "demo"], "reads xx, but demo written; name runs of one language"),
+        (["ga", "na"], "looks at one thing; leave 'na' out"),
+        (["ga", "--with", tmp_path / "none"], "none"),
+    ):
+        result = jumok("attention", run, *given, "-o", page)
+        assert result.code == 2, given
+        assert message in result.err
+        assert not page.exists()
 
 
 def test_info_tells_model_scores_data_and_versions(home: Path) -> None:

@@ -1,6 +1,8 @@
 """The page: one file that needs no network, safe with any text, true to the weights, alive in a real browser."""
 
 import re
+from html import unescape
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +47,7 @@ def test_the_page_needs_nothing_but_itself() -> None:
 @pytest.mark.parametrize("layers", [1, 6])
 def test_every_weight_is_kept_to_one_part_in_255_and_zeros_stay_zero(layers: int) -> None:
     given = view([f"▁s{i}" for i in range(17)], [f"▁t{i}" for i in range(11)], layers, 4)
-    kinds = data_of(attention_page([given], "t"))["sentences"][0]["kinds"]
+    kinds = data_of(attention_page([given], "t"))["models"][0][0]["kinds"]
     seen = {layer["name"]: layer for kind in kinds for layer in kind["layers"]}
     assert seen.keys() == given.maps.keys()
     for name, weights in given.maps.items():
@@ -64,12 +66,12 @@ def test_hostile_text_stays_text() -> None:
     assert Elements(page).tags == Elements(plain).tags
     assert page.count("</script>") == plain.count("</script>") == 2
     assert HOSTILE in Elements(page).text, "the title is shown as it is"
-    texts = data_of(page)["sentences"][0]
+    texts = data_of(page)["models"][0][0]
     assert texts["texts"]["output"] == texts["model"] == texts["sides"]["target"]["pieces"][0] == HOSTILE
 
 
 def test_rows_write_and_keys_were_read() -> None:
-    sentence = data_of(attention_page([small()], "t"))["sentences"][0]
+    sentence = data_of(attention_page([small()], "t"))["models"][0][0]
     assert {kind["kind"]: (kind["rows"], kind["keys"]) for kind in sentence["kinds"]} == {
         "cross": ("target", "source"),
         "encoder": ("source", "source"),
@@ -96,6 +98,8 @@ def test_what_does_not_fit_is_refused() -> None:
         )
     with pytest.raises(ValueError, match="at least one sentence"):
         attention_page([], "")
+    with pytest.raises(ValueError, match="1 sentences of one model, but 2 of the other"):
+        attention_page([small()], "", [small(), small()])
     with pytest.raises(ValueError, match="at least one map"):
         attention_page([AttentionView(["a"], ["b"], {}, "", "")], "")
 
@@ -105,6 +109,31 @@ def test_a_base_model_and_sixty_tokens_are_under_two_megabytes(tmp_path: Path) -
     write_attention_page(tmp_path / "a.html", [view(pieces, pieces, 6, 8)], "t")
     assert (tmp_path / "a.html").stat().st_size < 2_000_000
     assert [path.name for path in tmp_path.iterdir()] == ["a.html"]
+
+
+def test_entropy_is_that_of_maps_and_small_pictures_are_means() -> None:
+    pieces = [f"▁w{i}" for i in range(130)]
+    given = view(pieces, pieces[:40], 2, 3)
+    kinds = {kind["kind"]: kind for kind in data_of(attention_page([given], "t"))["models"][0][0]["kinds"]}
+    for kind in kinds.values():
+        for layer in kind["layers"]:
+            np.testing.assert_allclose(layer["entropy"], maps.entropy(given.maps[layer["name"]]), atol=0.001)
+    cross = as_map(given.maps["decoder.blocks.1.cross"])
+    kept = unpack(kinds["cross"]["layers"][1]["thumbs"], 3, 40, 64)
+    starts = np.arange(64) * 130 // 64
+    blocks = np.stack([cross[..., a:b].mean(-1) for a, b in pairwise([*starts, 130])], axis=-1)
+    np.testing.assert_allclose(kept, blocks, atol=1 / 255)
+    np.testing.assert_allclose(unpack(kinds["cross"]["thumbs"], 2, 40, 64)[1], blocks.mean(0), atol=1 / 255)
+    assert kinds["decoder"]["thumbs"] is None, "40 pieces are drawn from the map itself"
+
+
+def test_a_notebook_gets_a_frame_that_holds_the_page() -> None:
+    given = view(["▁" + HOSTILE, "b"], ["c", "</s>"], source_text=HOSTILE)
+    frame = given._repr_html_()
+    assert Elements(frame).tags == ["iframe"]
+    assert unescape(frame).split('srcdoc="', 1)[1].startswith(attention_page([given], HOSTILE))
+    assert 'sandbox="allow-scripts"' in frame
+    assert "height:640px" in frame
 
 
 # ---- in the browser
@@ -167,7 +196,7 @@ def test_the_page_in_chromium(tmp_path: Path) -> None:
     assert "“<s>”" in seen["hidden"][2]
     assert seen["korean"][:2] == ["ko", "행렬"]
     assert "증명하지 않습니다" in seen["korean"][2]
-    assert seen["hostile"][0] == 2
+    assert seen["hostile"][0] == 1, "kind and hidden sinks are kept from sentence to sentence"
     assert seen["hostile"][1], "hostile text became an element"
     assert not seen["failed"]
 

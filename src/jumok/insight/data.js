@@ -1,13 +1,38 @@
 // Weights of the page: unpacked when asked for, joined to words, without sinks. The laws are those of maps.py.
 
-const unpacked = new Map(); // base64 -> promise of heads; a layer is unpacked once
+const unpacked = new Map(); // base64 -> promise of heads, the last asked for last
+const MOST = 16e6; // weights kept unpacked; a layer of a long text is millions
+let holding = 0;
+
+function kept(text, heads, rows, keys) {
+  const found = unpacked.get(text) ?? { maps: unpack(text, heads, rows, keys), size: heads * rows * keys };
+  holding += unpacked.delete(text) ? 0 : found.size;
+  unpacked.set(text, found);
+  for (const [oldest, { size }] of unpacked) {
+    if (holding <= MOST || oldest === text) break;
+    unpacked.delete(oldest);
+    holding -= size;
+  }
+  return found.maps;
+}
+
+function sizeOf(sentence, kind) {
+  return [kind.rows, kind.keys].map((side) => sentence.sides[side].pieces.length);
+}
 
 function layerMaps(sentence, kind, layer) {
-  const rows = sentence.sides[kind.rows].pieces.length;
-  const keys = sentence.sides[kind.keys].pieces.length;
   const [text, heads] = layer < 0 ? [kind.average, 1] : [kind.layers[layer].data, kind.layers[layer].heads];
-  if (!unpacked.has(text)) unpacked.set(text, unpack(text, heads, rows, keys));
-  return unpacked.get(text);
+  return kept(text, heads, ...sizeOf(sentence, kind));
+}
+
+// Small maps to choose by: the heads of a layer, or for the average the layers. Of a long text they were made before.
+async function smallMaps(sentence, kind, layer) {
+  const whole = layer < 0;
+  const small = (whole ? kind : kind.layers[layer]).thumbs;
+  const [rows, keys] = sizeOf(sentence, kind).map((size) => (small ? Math.min(size, 64) : size));
+  if (small) return { maps: await unpack(small, whole ? kind.layers.length : kind.layers[layer].heads, rows, keys), rows, keys };
+  const maps = whole ? (await Promise.all(kind.layers.map((_, at) => layerMaps(sentence, kind, at)))).map(mean) : await layerMaps(sentence, kind, layer);
+  return { maps, rows, keys };
 }
 
 const SPACE = /^[▁Ġ ]/;

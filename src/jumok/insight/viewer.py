@@ -14,7 +14,18 @@ from typing import Any
 import numpy as np
 
 from jumok.files import atomic_write
-from jumok.insight.maps import SPECIAL, Map, Weights, as_map, average, received, sinks, word_ids, word_labels
+from jumok.insight.maps import (
+    SPECIAL,
+    Map,
+    Weights,
+    as_map,
+    average,
+    entropy,
+    received,
+    sinks,
+    word_ids,
+    word_labels,
+)
 from jumok.insight.recorded import Kind, kind_of
 
 # kind -> whose pieces are its rows, whose its keys; `read` is what the decoder had read when it wrote a row
@@ -23,6 +34,9 @@ _SIDES: dict[Kind, tuple[str, str]] = {
     "encoder": ("source", "source"),
     "decoder": ("target", "read"),
 }
+THUMB = 64  # rows and keys past which a map's small picture is made here, so that the page need not unpack every layer
+_STYLES = ("page.css", "panes.css")
+_SCRIPTS = ("common.js", "data.js", "views.js", "words.js", "pane.js", "point.js", "link.js", "player.js", "page.js")
 
 
 @dataclass(frozen=True)
@@ -51,21 +65,46 @@ class AttentionView:
     target_words: Sequence[int] | None = None
     begin: str = "<s>"
 
+    def _repr_html_(self) -> str:
+        """The page of this sentence, in a notebook."""
+        return notebook_frame(attention_page([self], self.source_text))
 
-def write_attention_page(path: Path, sentences: Sequence[AttentionView], title: str) -> None:
+
+def write_attention_page(
+    path: Path, sentences: Sequence[AttentionView], title: str, beside: Sequence[AttentionView] | None = None
+) -> None:
     """Write `attention_page` to `path`, whole or not at all; `UserError` where that is not possible."""
-    atomic_write(path, attention_page(sentences, title))
+    atomic_write(path, attention_page(sentences, title, beside))
 
 
-def attention_page(sentences: Sequence[AttentionView], title: str) -> str:
+def attention_page(
+    sentences: Sequence[AttentionView], title: str, beside: Sequence[AttentionView] | None = None
+) -> str:
     """A page of HTML that needs nothing but itself; weights are kept to 1/255.
 
-    Raises `ValueError` if there is no sentence or a map does not fit its pieces.
+    Args:
+        sentences: what one model saw, a sentence each.
+        title: the heading.
+        beside: what another model saw in the same sentences, in the same order; its layers, heads and pieces may
+            differ. The page then shows both, and a source word pointed at in one is lit in the other.
+
+    Raises:
+        ValueError: there is no sentence, `beside` has more or fewer, or a map does not fit its pieces.
     """
     if not sentences:
         raise ValueError("a page needs at least one sentence")
-    data = {"title": title, "sentences": [_sentence(view) for view in sentences]}
-    return fill_page("page.html", ["page.css"], ["common.js", "data.js", "views.js", "page.js"], title, data)
+    if beside is not None and len(beside) != len(sentences):
+        raise ValueError(f"{len(sentences)} sentences of one model, but {len(beside)} of the other beside it")
+    models = [sentences] if beside is None else [sentences, beside]
+    data = {"title": title, "models": [[_sentence(view) for view in views] for views in models]}
+    return fill_page("page.html", _STYLES, _SCRIPTS, title, data)
+
+
+def notebook_frame(page: str, height: int = 640) -> str:
+    """A page of this room as a frame in a notebook, `height` pixels high; its scripts run apart from the notebook's."""
+    # no `allow-same-origin`: the page can reach nothing of the notebook
+    style = f"width:100%;height:{height}px;border:0"
+    return f'<iframe srcdoc="{escape(page)}" sandbox="allow-scripts" style="{style}"></iframe>'
 
 
 def fill_page(template: str, styles: Sequence[str], scripts: Sequence[str], title: str, data: dict[str, Any]) -> str:
@@ -94,8 +133,25 @@ def pack(weights: Map) -> str:
     steps = weights.astype(np.float64) * (255.0 / np.where(scale > 0, scale, 1.0))[:, None, None]
     ends = np.floor(steps.cumsum(-1) + 0.5)
     quantised = np.diff(ends, axis=-1, prepend=0.0).clip(0, 255).astype(np.uint8)
-    content = scale.astype("<f4").tobytes() + quantised.tobytes()
-    return base64.b64encode(zlib.compress(content, 9)).decode()
+    return base64.b64encode(_deflate(scale.astype("<f4").tobytes() + quantised.tobytes())).decode()
+
+
+def thumbs(weights: Map) -> Map:
+    """``(H, Q, K)`` -> ``(H, q, k)`` with ``q = min(Q, 64)``, ``k = min(K, 64)``: the mean of each block of cells."""
+    for axis in (1, 2):
+        size = weights.shape[axis]
+        parts = min(size, THUMB)
+        starts = np.arange(parts) * size // parts
+        sums = np.add.reduceat(weights, starts, axis=axis)
+        counts = np.diff(starts, append=size).reshape((-1, 1) if axis == 1 else (-1,))
+        weights = as_map(sums / counts)
+    return weights
+
+
+def _deflate(content: bytes) -> bytes:
+    """The smaller of two ways: few repeats are found in bytes that vary, and looking for them costs room."""
+    plain = zlib.compressobj(9, strategy=zlib.Z_HUFFMAN_ONLY)
+    return min(zlib.compress(content, 6), plain.compress(content) + plain.flush(), key=len)
 
 
 def _sentence(view: AttentionView) -> dict[str, Any]:
@@ -136,6 +192,7 @@ def _kind(kind: Kind, maps: dict[str, Map], keys: list[str]) -> dict[str, Any]:
     hidden = sinks(keys, mean)
     # over all rows and layers: how much the page says is hidden
     share = float(received(mean)[hidden].sum())
+    small = max(mean.shape) > THUMB
     return {
         "kind": kind,
         "rows": rows_side,
@@ -143,7 +200,17 @@ def _kind(kind: Kind, maps: dict[str, Map], keys: list[str]) -> dict[str, Any]:
         "sinks": hidden,
         "share": round(share, 4),
         "average": pack(mean[None]),
-        "layers": [{"name": name, "heads": len(weights), "data": pack(weights)} for name, weights in maps.items()],
+        "thumbs": pack(thumbs(np.stack([weights.mean(0) for weights in maps.values()]))) if small else None,
+        "layers": [
+            {
+                "name": name,
+                "heads": len(weights),
+                "entropy": [round(float(bits), 3) for bits in entropy(weights)],
+                "thumbs": pack(thumbs(weights)) if small else None,
+                "data": pack(weights),
+            }
+            for name, weights in maps.items()
+        ],
     }
 
 

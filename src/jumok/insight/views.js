@@ -1,4 +1,4 @@
-// The three pictures of one map: the text itself, the matrix, the lines. They share what is pointed at: (row, key).
+// What pictures of text are made of: a word, the colours, a thread between two words.
 
 const CJK = /^[\u1100-\u11ff\u3040-\u30ff\u3130-\u318f\u3400-\u9fff\uac00-\ud7af]+$/;
 
@@ -25,53 +25,6 @@ function mixPalette() {
   });
 }
 
-function drawStrips(picture) {
-  for (const [id, list, axis] of [["strip-keys", picture.keys, "key"], ["strip-rows", picture.rows, "row"]]) {
-    const words = list.map((token, at) => {
-      const made = label(token);
-      made.dataset[axis] = at;
-      if (!token.space) made.classList.add("joined");
-      return made;
-    });
-    $(id).replaceChildren(...words.flatMap((word) => (word.classList.contains("joined") ? [word] : [" ", word])));
-  }
-}
-
-function drawMatrix(picture, paper = false) {
-  const { rows, keys } = picture;
-  $("columns").replaceChildren(
-    ...keys.map((token, at) => {
-      const bare = token.text.replace(/^▁/, "");
-      const made = element("div", [...bare].length < 2 ? "flat" : CJK.test(bare) ? "upright" : "");
-      made.append(label(token));
-      made.dataset.key = at;
-      return made;
-    }),
-  );
-  $("rows").replaceChildren(
-    ...rows.map((token, at) => {
-      const made = element("div");
-      made.append(label(token));
-      made.dataset.row = at;
-      return made;
-    }),
-  );
-  Object.assign($("plane").dataset, { rows: rows.length, keys: keys.length });
-  $("plane").style.setProperty("--rows", rows.length);
-  $("plane").style.setProperty("--keys", keys.length);
-  paint($("canvas"), picture.weights, rows.length, keys.length, picture.most);
-  sizeMatrix(picture, paper);
-}
-
-function sizeMatrix(picture, paper = false) {
-  const box = $("matrix");
-  const room = paper ? 520 : box.clientWidth - $("rows").offsetWidth - 2;
-  const [least, most] = paper ? [3, 22] : [12, 44];
-  const cell = Math.max(least, Math.min(most, Math.floor(room / picture.keys.length)));
-  box.style.setProperty("--cell", `${cell}px`);
-  box.classList.toggle("fine", cell < 15);
-}
-
 const ROW = 28; // height of a word in the lines, as in the style
 
 function thread(row, key, weight) {
@@ -84,80 +37,17 @@ function thread(row, key, weight) {
   return path;
 }
 
-function drawLines(picture) {
-  const fill = (id, list, axis) =>
-    $(id).replaceChildren(
-      ...list.map((token, at) => {
-        const item = element("li");
-        item.append(label(token));
-        item.dataset[axis] = at;
-        return item;
-      }),
-    );
-  fill("left", picture.keys, "key");
-  fill("right", picture.rows, "row");
-  const height = ROW * Math.max(picture.rows.length, picture.keys.length);
-  $("threads").setAttribute("viewBox", `0 0 100 ${height}`);
-  $("threads").style.height = `${height}px`;
-  const each = picture.weights.length > 4000 ? 3 : 12; // long texts: the strongest few of each row
-  const paths = picture.rows.flatMap((_, row) => {
-    const { weights, order } = lookedAt(picture, row);
-    return order.slice(0, each).filter((key) => weights[key] >= 0.03).map((key) => thread(row, key, weights[key]));
+// Many threads as a few paths, one for each shade: a page of long texts stays quick.
+function bundles(threads) {
+  const shades = new Map();
+  for (const [row, key, weight] of threads) {
+    const shade = Math.max(0.5, Math.round(8 * weight)) / 8;
+    if (!shades.has(shade)) shades.set(shade, []);
+    shades.get(shade).push([row, key]);
+  }
+  return [...shades].map(([shade, places]) => {
+    const whole = thread(0, 0, shade);
+    whole.setAttribute("d", places.map(([row, key]) => thread(row, key, shade).getAttribute("d")).join(""));
+    return whole;
   });
-  $("base").replaceChildren(...paths);
-}
-
-// scroll a long text inside its box until a word is seen
-function reveal(id, at) {
-  const [box, word] = [$(id), $(id).children[at]];
-  const line = parseFloat(getComputedStyle(box).lineHeight);
-  const above = word.offsetTop - box.scrollTop;
-  if (above < 0 || above > box.clientHeight - line / 2) box.scrollTop = Math.floor(word.offsetTop / line) * line;
-}
-
-// Light what is pointed at in all three pictures; row or key may be -1.
-let lit = [];
-function light(picture, row, key) {
-  for (const node of lit) {
-    node.classList.remove("on", "warm", "strong");
-    node.style.removeProperty("--w");
-  }
-  lit = [];
-  const mark = (node, name, weight) => {
-    node.classList.add(name);
-    if (weight !== undefined) {
-      node.style.setProperty("--w", Math.min(1, weight).toFixed(3));
-      node.classList.toggle("strong", weight > 0.55);
-    }
-    lit.push(node);
-  };
-  const nodes = (ids, at) => ids.map((id) => $(id).children[at]);
-  if (row >= 0) nodes(["strip-rows", "rows", "right"], row).forEach((node) => mark(node, "on"));
-  if (key >= 0) nodes(row >= 0 ? ["columns"] : ["strip-keys", "columns", "left"], key).forEach((node) => mark(node, "on"));
-  const threads = [];
-  if (row >= 0) {
-    const { weights, order } = lookedAt(picture, row);
-    reveal("strip-rows", row);
-    reveal("strip-keys", order[0]);
-    weights.forEach((weight, at) => {
-      if (weight < 0.005) return;
-      nodes(["strip-keys", "left"], at).forEach((node) => mark(node, "warm", weight));
-      threads.push(thread(row, at, weight));
-    });
-  } else if (key >= 0) {
-    wroteFrom(picture, key).forEach((weight, at) => {
-      if (weight < 0.005) return;
-      nodes(["strip-rows", "right"], at).forEach((node) => mark(node, "warm", weight));
-      threads.push(thread(at, key, weight));
-    });
-  }
-  $("lit").replaceChildren(...threads);
-  $("threads").classList.toggle("quiet", threads.length > 0);
-  const place = (id, shown, style) => {
-    $(id).hidden = !shown;
-    Object.assign($(id).style, style);
-  };
-  place("row-band", row >= 0, { top: `calc(var(--cell) * ${row})` });
-  place("column-band", key >= 0, { left: `calc(var(--cell) * ${key})` });
-  place("spot", row >= 0 && key >= 0, { top: `calc(var(--cell) * ${row})`, left: `calc(var(--cell) * ${key})` });
 }
