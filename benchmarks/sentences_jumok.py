@@ -28,16 +28,16 @@ def main() -> None:
             return len(lines), {"outputs": found[:4].tolist()}
 
     else:
+        rows = embedder.tokenizer.encode_many(lines)
         batches = [
-            (tokens, lengths, 0)
-            for tokens, lengths in sorted_batches(embedder.tokenizer.encode_many(lines), asked["batch"])
+            (tokens.to(embedder.device), lengths.to(embedder.device))
+            for tokens, lengths in sorted_batches(rows, asked["batch"])
         ]
-        batches = [(tokens.to(embedder.device), lengths.to(embedder.device), 0) for tokens, lengths, _ in batches]
 
         def turn() -> tuple[float, dict[str, object]]:
-            def one(batch: tuple[torch.Tensor, torch.Tensor, int]) -> torch.Tensor:
+            def one(batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
                 with torch.inference_mode():
-                    found: torch.Tensor = model(batch[0], batch[1])
+                    found: torch.Tensor = model(*batch)
                 return found
 
             with evaluating(model):

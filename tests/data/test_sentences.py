@@ -51,6 +51,9 @@ def test_held_out_sentences_take_their_partners_along(tmp_path: Path) -> None:
     found = read_groups([write(tmp_path / "a.tsv", "ask\tanswer", "b\tc")])
     kept, out = found.without({"answer"})
     assert (kept.groups, out) == ([Group(("b", "c"))], 1)
+    hard = read_groups([write(tmp_path / "h.tsv", "ask\tanswer\tnot\tnor")])
+    kept, out = hard.without({"nor"})
+    assert (kept.groups, out) == ([Group(("ask", "answer"), ("not",))], 0), "nor is it learnt as a negative"
     captions = read_groups([write(tmp_path / "f.tsv", "1.jpg\ta", "1.jpg\tb", "1.jpg\tc", "2.jpg\td", "2.jpg\ta")])
     kept, out = captions.without({"a"})
     assert (kept.groups, out) == ([Group(("b", "c"), ordered=False)], 1)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import yaml
 from tests.tasks import sentences, small
 from tests.tasks.sentences import MODELS, OBJECTIVES, loss_of, make_recipe, make_task, recipe_values, train_run
 
@@ -177,6 +178,16 @@ def test_two_processes_have_the_loss_of_one(sentence_data: Path) -> None:
     for name, gradient in gradients.items():
         both = found[0]["gradients"][name] + found[1]["gradients"][name]
         torch.testing.assert_close(both, gradient, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("objectives", [OBJECTIVES, [{"kind": "contrastive", "files": ["train.tsv"]}]])
+def test_two_processes_train(sentence_data: Path, tmp_path: Path, objectives: list[dict[str, Any]]) -> None:
+    values = recipe_values(sentence_data, tmp_path / "run") | {"objectives": objectives}
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(values))
+    command = [sys.executable, "-m", "jumok", "train", str(tmp_path / "recipe.yaml"), "--devices", "2"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert Run.open(tmp_path / "run").config["kept"]["step"] > 0
 
 
 def test_a_loss_is_symmetric_in_its_sides(sentence_data: Path, tmp_path: Path) -> None:

@@ -236,6 +236,7 @@ def test_a_reader_that_reads_everything_alike_is_told(word_data: Path, tmp_path:
         ({"data": {"folder": "x", "case": "upper"}}, "case"),
         ({"training": {"steps": 1, "metric": "bleu"}}, "choose one of val_loss, word_accuracy"),
         ({"distorsion": 1}, "did you mean distortion"),
+        ({"model": {"preset": "reader-vit"}, "data": {"folder": "x", "width_step": 8}}, "means nothing to a ViT"),
     ],
 )
 def test_a_wrong_recipe_names_its_key(word_data: Path, tmp_path: Path, change: dict[str, Any], message: str) -> None:

@@ -39,14 +39,15 @@ class Groups:
         return len(self.groups)
 
     def without(self, texts: set[str]) -> tuple["Groups", int]:
-        """The groups that hold none of these texts, and how many are left out; of captions the others stay."""
+        """The groups that hold none of these texts, and how many are left out; of captions the others stay.
+
+        A hard negative among them leaves its group alone, and is not counted.
+        """
         kept: list[Group] = []
         for group in self.groups:
-            rest = tuple(text for text in group.texts if text not in texts)
-            if len(rest) == len(group.texts):
-                kept.append(group)
-            elif not group.ordered and len(rest) > 1:
-                kept.append(Group(rest, group.negatives, ordered=False))
+            rest, against = (tuple(t for t in side if t not in texts) for side in (group.texts, group.negatives))
+            if len(rest) == len(group.texts) or (not group.ordered and len(rest) > 1):
+                kept.append(Group(rest, against, group.ordered))
         return Groups(self.name, self.files, kept, self.empty), len(self.groups) - len(kept)
 
 

@@ -139,8 +139,9 @@ class SentenceEncoder(nn.Module):
         self.encoder = _text_encoder(config)
         self.pool = pool_module(config.pool, config.vocab_size)
         self.head = _head(config)
-        # what only training needs: a temperature for each objective that learns one, a classifier of pairs
-        self.log_scales = nn.Parameter(torch.full((config.scales,), 20.0).log())
+        # what only training needs: a temperature for each objective that learns one, a classifier of pairs; a parameter
+        # without numbers would have no gradient, for which several processes would wait
+        self.log_scales = nn.Parameter(torch.full((config.scales,), 20.0).log()) if config.scales else None
         self.classifier = nn.Linear(4 * config.width, len(config.labels)) if config.labels else None
         if self.classifier is not None:
             nn.init.normal_(self.classifier.weight, std=0.02)

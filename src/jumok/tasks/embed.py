@@ -153,8 +153,8 @@ class EmbedTask:
     def build(self) -> SentenceEncoder:
         model = SentenceEncoder(self.config)
         starts = [o.temperature for o in self.recipe.objectives if o.learn_temperature]
-        with torch.no_grad():
-            model.log_scales.copy_(-torch.tensor(starts).log())
+        if model.log_scales is not None:
+            model.log_scales.data.copy_(-torch.tensor(starts).log())
         if isinstance(model.pool, WeightedPool):
             model.pool.start(self._frequencies())
         return model
@@ -229,6 +229,7 @@ class EmbedTask:
                 objective = source.objective
                 scale: Tensor | float = 1 / objective.temperature
                 if objective.learn_temperature:
+                    assert model.log_scales is not None
                     # no hotter than 1, no colder than 1/100 (Radford et al. 2021, section 2.5)
                     scale = model.log_scales[learnt].exp().clamp(1, 100)
                     learnt += 1

@@ -27,7 +27,7 @@ from jumok.progress import Counter, Silent
 from jumok.tasks.image_text import ImageTextBatch
 from jumok.tasks.read_predict import Reader, longest
 from jumok.tasks.read_start import Given
-from jumok.tasks.reader_options import ColumnReader, ModelOptions
+from jumok.tasks.reader_options import ColumnReader, ModelOptions, PatchReader
 from jumok.tasks.writing import parameter_groups, writing_loss
 from jumok.training.options import ImageTraining
 from jumok.training.task import Loss, Report, known_score
@@ -72,6 +72,11 @@ class ReadRecipe(Config):
     def _fits(self) -> Self:
         if self.label_smoothing and self.model.writes_at_once:
             raise UserError("label_smoothing is for presets that end in -transformer; CTC has none, leave it out")
+        usual = WordData.model_fields["width_step"].default
+        if isinstance(self.model, PatchReader) and self.data.width_step != usual:
+            raise UserError(
+                f"data.width_step = {self.data.width_step} means nothing to a ViT, which sees one width; drop it"
+            )
         known_score(self.training.metric, SCORES)
         return self
 
