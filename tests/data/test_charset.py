@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from jumok.data.charset import LOST, Charset, Spelling
+from jumok.data.charset import LETTERS, LOST, NAMED, Charset, Spelling
+from jumok.data.tokenizer import SPECIALS
 from jumok.errors import UserError
 
 
@@ -78,3 +79,20 @@ def test_mistakes_name_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "charset.json").write_text('{"name": "x", "spelling": {}, "characters": "aa"}')
     with pytest.raises(UserError, match="twice"):
         Charset.load(tmp_path)
+
+
+def test_letters_are_those_that_unicode_takes_syllables_apart_into() -> None:
+    charset = Charset.make("latin36+hangul11172", spelling())
+    letters = charset.letters()
+    assert letters is not None
+    assert letters[: len(SPECIALS) + 36] == [(0, 0, 0)] * (len(SPECIALS) + 36)
+    assert letters[charset.encode(" ")[0]] == (0, 0, 0)
+    # the number of a letter says which it is, whatever syllable it stands in
+    names: dict[int, set[str]] = {}
+    for character in NAMED["hangul11172"]():
+        parts = [part for part in letters[charset.encode(character)[0]] if part]
+        for part, letter in zip(parts, unicodedata.normalize("NFD", character), strict=True):
+            names.setdefault(part, set()).add(letter)
+    assert sorted(names) == list(range(1, LETTERS + 1))
+    assert all(len(found) == 1 for found in names.values())
+    assert Charset.make("latin94", spelling()).letters() is None

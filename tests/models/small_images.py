@@ -18,7 +18,14 @@ VIT: dict[str, Any] = BLOCKS | {"depth": 2, "patch": 6}
 
 
 def small_config(**values: Any) -> ImageToTextConfig:
-    sizes = {"image_size": SIZE, "channels": CHANNELS, "vocab_size": VOCAB, "max_len": 128, "dim": 20, "dropout": 0.0}
+    sizes: dict[str, Any] = {
+        "image_size": SIZE,
+        "channels": CHANNELS,
+        "vocab_size": VOCAB,
+        "max_len": 128,
+        "dim": 20,
+        "dropout": 0.0,
+    }
     return ImageToTextConfig(**(sizes | values))
 
 

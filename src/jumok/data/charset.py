@@ -17,6 +17,8 @@ DATA = "data"
 LOST = "\ufffd"  # what is written for the token UNKNOWN: something is there, and it is none of the characters
 
 _SYLLABLES = range(0xAC00, 0xAC00 + 11172)  # every syllable of Unicode
+_INITIALS, _VOWELS, _FINALS = 19, 21, 27  # letters that a syllable is made of; a final one may lack
+LETTERS = _INITIALS + _VOWELS + _FINALS
 
 
 def _hangul2350() -> str:
@@ -119,6 +121,23 @@ class Charset(Stored):
         place = token - len(SPECIALS)
         return self.characters[place] if place >= 0 else LOST if token == UNKNOWN else ""
 
+    def letters(self) -> list[tuple[int, int, int]] | None:
+        """Of each token the letters of its syllable, numbered 1 to `LETTERS` in Unicode's order, 0 for none.
+
+        Initial consonants, vowels and final consonants are letters of their own. None where no syllable of Hangul is in
+        the set. Source: The Unicode Standard, section 3.12, "Hangul Syllable Decomposition".
+        """
+        found = [_letters(character) for character in self.characters]
+        return [(0, 0, 0)] * len(SPECIALS) + found if any(map(any, found)) else None
+
     def outside(self, text: str) -> list[str]:
         """The characters of a spelled text that this set lacks, as often as they stand there."""
         return [character for character in text if character not in self._numbers]
+
+
+def _letters(character: str) -> tuple[int, int, int]:
+    if ord(character) not in _SYLLABLES:
+        return 0, 0, 0
+    rest, final = divmod(ord(character) - _SYLLABLES.start, _FINALS + 1)
+    initial, vowel = divmod(rest, _VOWELS)
+    return 1 + initial, 1 + _INITIALS + vowel, _INITIALS + _VOWELS + final if final else 0

@@ -18,6 +18,7 @@ from jumok.models.image_to_text_config import ImageToTextConfig
 from jumok.models.resnet import ResNetBody, ResNetConfig, ResNetEncoder, channels_last
 from jumok.models.vit import image_encoder
 from jumok.nn.alignment import Additive
+from jumok.nn.composed import ComposedLinear
 from jumok.nn.grid import CellInput, ColumnInput, GridEncoder
 from jumok.nn.image import ImageEncoder
 from jumok.nn.position import NoPositions, Sinusoidal
@@ -100,14 +101,17 @@ class ImageToFrames(nn.Module):
     """Logits of a token, or of the blank, for every frame of a word's width (Graves et al. 2006, CTC; Shi et al. 2017).
 
     The mean over the height of what the encoder sees, then ``logits = x W + b``: all frames at once, so that reading
-    costs one forward pass. Token 0 is the blank.
+    costs one forward pass. Token 0 is the blank. With `parts`, characters share the weights of what they are made of.
     """
 
     def __init__(self, config: ImageToTextConfig) -> None:
         super().__init__()
         self.config = config
         self.encoder = _encoder(config)
-        self.output = class_head(_memory_dim(config), config.vocab_size)
+        dim, classes = _memory_dim(config), config.vocab_size
+        self.output: nn.Linear | ComposedLinear = class_head(dim, classes)
+        if config.parts:
+            self.output = ComposedLinear(dim, classes, *config.parts)
 
     def encode(self, images: Float[Tensor, "B C H W"]) -> Encoded:
         """Features of the tokens in front, then of each place of the image, row by row."""

@@ -25,7 +25,7 @@ _ENCODER_KEYS: dict[EncoderKind, tuple[str, ...]] = {
 _DECODER_KEYS: dict[DecoderKind, tuple[str, ...]] = {
     "transformer": (*_BLOCKS, "decoder_depth", "tied"),
     "lstm": ("decoder_depth",),
-    "ctc": (),
+    "ctc": ("parts",),
 }
 
 
@@ -169,7 +169,11 @@ class ImageToTextConfig(ImageConfig):
         description="vit, hybrid: learned tokens in front of the patches; 1: ViT's class token, 2: DeiT's",
     )
 
-    @field_validator("widths", "blocks", "strides", mode="before", check_fields=False)
+    parts: tuple[int, int] | None = Field(
+        None, description="ctc: of how many parts the characters are made, and of how many one of them at most"
+    )
+
+    @field_validator("widths", "blocks", "strides", "parts", mode="before", check_fields=False)
     @classmethod
     def _tuple(cls, value: object) -> object:
         if not isinstance(value, list | tuple):

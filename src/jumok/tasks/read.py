@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
+import torch
 from pydantic import Field, model_validator
 from torch import nn
 
@@ -22,6 +23,7 @@ from jumok.errors import UserError
 from jumok.metrics.words import word_scores
 from jumok.models.image_to_text import ImageToFrames, ImageToText, Model, build
 from jumok.nn import kernels
+from jumok.nn.composed import ComposedLinear
 from jumok.nn.loss import ctc_loss
 from jumok.progress import Counter, Silent
 from jumok.tasks.image_text import ImageTextBatch
@@ -95,9 +97,7 @@ class ReadTask:
         train, val = (read_words(data.folder, split, data.images) for split in (data.train, data.val))
         spelled = (data.spelling(text) for text in train.texts)
         self.charset = Charset.make(data.charset, data.spelling, spelled)
-        self.config = recipe.model.sized(
-            CHANNELS, self.charset.vocab_size, None if self._given is None else self._given.prefix
-        )
+        self.config = recipe.model.sized(CHANNELS, self.charset, None if self._given is None else self._given.prefix)
         self.shape = self._shape()
         with counter("reading words", len(train) + len(val)) as bar:
             (self.train, self.val), self.report = check_words(
@@ -260,8 +260,10 @@ class ReadTask:
         }
 
     def start(self, model: nn.Module) -> None:
+        assert isinstance(model, ImageToText | ImageToFrames)
+        if isinstance(model.output, ComposedLinear):
+            model.output.make_of(torch.tensor(self.charset.letters()))
         if self._given is not None:
-            assert isinstance(model, ImageToText | ImageToFrames)
             fitted, note = self._given.weights(model, self.charset)
             load_weights(model, fitted, self._given.name)
             self.say(note)

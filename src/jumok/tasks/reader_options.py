@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, Discriminator, Field, Tag, field_validator
 
 from jumok.config import parse
+from jumok.data.charset import LETTERS, Charset
 from jumok.models.image_to_text_config import ImageToTextConfig
 from jumok.tasks.model_options import FromPreset
 
@@ -42,16 +43,19 @@ class ReaderOptions(FromPreset):
         """Whether the text is read off with CTC, not written character by character."""
         return bool(ImageToTextConfig.PRESETS[self.preset_]["decoder"] == "ctc")
 
-    def sized(self, channels: int, vocab_size: int, prefix: int | None = None) -> ImageToTextConfig:
-        """The config of a model for so many tokens, and of a ViT with `prefix` learned tokens in front of the patches.
+    def sized(self, channels: int, charset: Charset, prefix: int | None = None) -> ImageToTextConfig:
+        """The config of a model for these characters, and of a ViT with `prefix` learned tokens before the patches.
 
         Raises `UserError` for sizes that do not go together.
         """
         values = self.model_dump(exclude={"preset_"}) | ({} if prefix is None else {"prefix": prefix})
         if self.writes_at_once:  # these are of the other decoder
             values = {key: value for key, value in values.items() if key not in ("max_len", "decoder_depth")}
+            values["parts"] = None if (letters := charset.letters()) is None else (LETTERS, len(letters[0]))
         preset = ImageToTextConfig.PRESETS[self.preset_]
-        return parse(ImageToTextConfig, preset | values | {"channels": channels, "vocab_size": vocab_size}, "model")
+        return parse(
+            ImageToTextConfig, preset | values | {"channels": channels, "vocab_size": charset.vocab_size}, "model"
+        )
 
 
 class ColumnReader(ReaderOptions):
