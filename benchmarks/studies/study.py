@@ -1,6 +1,7 @@
 """What every study needs: trainings that go on where they were stopped, equal in time, and scores kept as they come."""
 
 import json
+import math
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -64,11 +65,19 @@ class Study:
             rate, images = self._pace(name, values)
             minutes = self.minutes if minutes is None else minutes
             epochs = max(1, round(minutes * 60 * rate / images))
-            planned = {"minutes": epochs * images / rate / 60, "images_per_second": rate, "epochs": epochs}
+            steps = epochs * math.ceil(images / values["training"]["batch_images"])
+            planned = {
+                "minutes": epochs * images / rate / 60,
+                "images_per_second": rate,
+                "epochs": epochs,
+                "steps": steps,
+            }
             atomic_write(plan, json.dumps(planned))
         planned = json.loads(plan.read_text())
         self.say(f"{name}: {planned['epochs']} epochs, about {planned['minutes']:.0f} minutes")
-        training = values["training"] | {"epochs": planned["epochs"]}
+        # of few steps the warm-up may not be most
+        warmup = min(values["training"]["warmup"], planned["steps"] // 4)
+        training = values["training"] | {"epochs": planned["epochs"], "warmup": warmup}
         recipe = parse(ClassifyRecipe, values | {"run": str(run), "training": training}, name)
         train_classifier(recipe, resume=run.exists(), say=lambda _: None)
         atomic_write(run / "done", "")
