@@ -34,7 +34,7 @@ CAPTIONERS = {
 }
 STARTED = ["encoder_rate=0.2"]
 CRITICAL = [
-    "self_critical=true", "training.epochs=6", "training.minutes=7", "training.learning_rate=5.0e-5",
+    "self_critical=true", "training.epochs=4", "training.minutes=6", "training.learning_rate=5.0e-5",
     "training.warmup=28", "training.validate_every=56",
 ]  # fmt: skip
 
