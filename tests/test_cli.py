@@ -14,6 +14,8 @@ from tests.commands import jumok
 from tests.insight.browser import data_of
 from tests.tasks import small
 
+from jumok.cli import attention_sentences
+
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -246,9 +248,8 @@ def test_attention_writes_a_page_that_needs_nothing_else(home: Path, tmp_path: P
 def test_attention_shows_many_sentences_and_another_run_beside(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    verb = sys.modules["jumok.cli.attention"]
-    assert verb.MOST == 200
-    monkeypatch.setattr(verb, "MOST", 3)
+    assert attention_sentences.MOST == 200
+    monkeypatch.setattr(attention_sentences, "MOST", 3)
     page, run = tmp_path / "attention.html", home / "run"
     small.write_lines(tmp_path / "in.xx", ["ga na", "", "  ", *["da ra"] * 4])
     result = jumok("attention", run, "--file", tmp_path / "in.xx", "--with", run, "--beam", "1", "-o", page)
@@ -273,8 +274,8 @@ def test_attention_refuses_what_does_not_go_together(home: Path, tmp_path: Path)
     empty = small.write_lines(tmp_path / "empty.xx", ["", " "])
     for given, message in (
         ([], "nothing to look at; give a sentence, or --file"),
-        (["ga", "--file", file], "both a sentence and --file"),
-        (["--file", file, "--target", "1"], "--target is the translation of one sentence"),
+        (["ga", "--file", file], "both 'ga' and --file"),
+        (["--file", file, "--target", "1"], "--target is for one sentence"),
         (["--file", empty], "holds no sentence to look at"),
         (["ga", "--with", "demo"], "reads xx, but demo written; name runs of one language"),
         (["ga", "na"], "looks at one thing; leave 'na' out"),

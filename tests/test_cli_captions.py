@@ -119,7 +119,6 @@ def test_mistakes_are_one_clear_message(home: Path, tmp_path: Path) -> None:
     assert "--n-best 3 needs as many beams" in mistake("caption", home / "run", picture, "--n-best", 3, "--beam", 2)
     assert "int8" in mistake("evaluate", home / "run", "--captions", val, "--precision", "int8")
     assert "there is no" in mistake("evaluate", home / "run", "--captions", tmp_path / "none.jsonl")
-    assert "--resnet" in mistake("attention", home / "run", picture, "--resnet", home / "run")
     shutil.copytree(home / "run", tmp_path / "run")
     (tmp_path / "run" / "tokenizer.json").unlink()
     assert "no tokenizer" in mistake("caption", tmp_path / "run", picture)

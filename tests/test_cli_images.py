@@ -106,7 +106,7 @@ def test_attention_writes_page_and_figures(home: Path, tmp_path: Path) -> None:
         home / "data", tmp_path / "resnet",
         model={"architecture": "resnet", "stem": "small", "widths": [8, 16], "blocks": [1, 1], "image_size": 16},
     )  # fmt: skip
-    result = jumok("attention", home / "run", photo, "-o", tmp_path / "map.html", "--resnet", rival)
+    result = jumok("attention", home / "run", photo, "-o", tmp_path / "map.html", "--with", rival)
     assert result.code == 0, result.err
     page = (tmp_path / "map.html").read_text()
     assert "http://" not in page.replace("http://www.w3.org", "")
@@ -147,7 +147,6 @@ def test_runs_of_the_wrong_job(home: Path) -> None:
     assert "--images" in mistake("evaluate", home / "run", "--source", photo, "--target", photo)
     assert "--source" in mistake("evaluate", "demo", "--images", home / "data" / "val")
     assert "int8" in mistake("evaluate", home / "run", "--images", home / "data" / "val", "--precision", "int8")
-    assert "--resnet" in mistake("attention", "demo", "text", "--resnet", home / "run")
 
 
 def test_a_run_without_its_preprocessing_is_damaged(home: Path, tmp_path: Path) -> None:

@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from jumok.metrics.similarity import correlation, cosines, retrieval, tfidf_similarities
+from jumok.metrics.similarity import (
+    correlation,
+    cosines,
+    retrieval,
+    tfidf_retrieval,
+    tfidf_similarities,
+    told_apart,
+)
 
 
 @given(st.lists(st.tuples(st.floats(-1, 1), st.integers(0, 5)), min_size=3, max_size=40))
@@ -56,3 +63,17 @@ def test_tf_idf_by_hand() -> None:
     assert tfidf_similarities(lefts, rights, "words").tolist() == pytest.approx([expected, 0])
     assert tfidf_similarities(["same text"], ["same text"]).tolist() == pytest.approx([1])
     assert tfidf_similarities(["?!"], ["!!"], "words").tolist() == [0]
+
+
+def test_tf_idf_finds_what_shares_words() -> None:
+    found = tfidf_retrieval(["a b", "c d", "e"], ["b a", "d", "f"], "words")
+    assert (found.forth, found.back) == (pytest.approx(200 / 3), pytest.approx(200 / 3))
+    assert tfidf_retrieval(["?"], ["!"], "words").both == 0
+
+
+def test_told_apart_counts_ties_half() -> None:
+    own, other = np.array([0.5, 0.5, 0.2, 0.9]), np.array([0.4, 0.5 + 1e-9, 0.3, 0.1])
+    assert told_apart(own, other) == 62.5
+    texts = ["a red star left of a box", "a box by a star"]
+    swapped = ["a box left of a red star", "a star by a box"]
+    assert told_apart(tfidf_similarities(texts, texts), tfidf_similarities(texts, swapped)) == 50

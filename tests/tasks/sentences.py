@@ -32,12 +32,13 @@ def write_data(folder: Path, train: int = 40, val: int = 12, seed: int = 1) -> P
     folder.mkdir(parents=True, exist_ok=True)
     write_paraphrases(folder, train, val, seed)
     rows = [line.split("\t") for line in (folder / "train.tsv").read_text().splitlines()[1:]]
+    hard = [row for row in rows if row[2]]
     lines = {
         "left.txt": [row[0] for row in rows],
         "right.txt": [row[1] for row in rows],
         "graded.tsv": [f"{a}\t{b}\t{5 * (i % 2)}" for i, (a, b, _) in enumerate(rows[:20])],
         "labelled.tsv": ["sentence1\tsentence2\tlabel"]
-        + [f"{a}\t{(b, c)[i % 2]}\t{('same', 'other')[i % 2]}" for i, (a, b, c) in enumerate(rows[:20])],
+        + [f"{a}\t{(b, c)[i % 2]}\t{('same', 'other')[i % 2]}" for i, (a, b, c) in enumerate(hard[:20])],
     }
     for name, content in lines.items():
         (folder / name).write_text("".join(line + "\n" for line in content))

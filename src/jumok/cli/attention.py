@@ -1,20 +1,23 @@
 """``jumok attention RUN INPUT -o attention.html``: which word, or which patch of a photo, a model looked at."""
 
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from jumok.cli import options
-from jumok.cli.console import say, writable
+from jumok.cli.attention_asked import Asked, room_for
+from jumok.cli.console import writable
 from jumok.errors import UserError
 
-if TYPE_CHECKING:
-    from jumok.tasks.translate_predict import Translator
-
-MOST = 200  # sentences of one page
 _PHOTOS = ("classify", "caption", "read")
+# jobs that an option is for; the others are for all
+_ONLY = {
+    "--target": ("translate", "caption", "read"),
+    "--beam": ("translate", "caption", "read"),
+    "--window": ("translate",),
+    "--film": ("translate",),
+}
 
 
 def attention(
@@ -22,166 +25,89 @@ def attention(
     looked_at: Annotated[
         str | None,
         typer.Argument(
-            metavar="[TEXT_OR_PHOTO]", help="The sentence to translate, or the image to classify, caption or read."
+            metavar="[INPUT]",
+            help="The sentence to translate; the image to classify, caption or read, or a folder of images.",
         ),
     ] = None,
     second: Annotated[
         str | None, typer.Argument(metavar="[TEXT]", help="Sentence encoder: the other sentence; why are they near?")
     ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The page to write.")] = Path("attention.html"),
-    target: Annotated[
-        str | None, typer.Option(help="Look at this translation, or caption, instead of the model's.")
-    ] = None,
-    beam: options.Beam = None,
     beside: Annotated[
-        str | None, typer.Option("--with", metavar="RUN2", help="Translator: another run to see on the same sentences.")
+        str | None,
+        typer.Option(
+            "--with",
+            metavar="RUN2",
+            help="Another run of the same task, to see beside it on the same inputs; beside a ViT also a ResNet, whose "
+            "filters and receptive field join the figures.",
+        ),
     ] = None,
     file: Annotated[
-        Path | None, typer.Option("--file", metavar="INPUTS", help="Translator: sentences to look at, one a line.")
+        Path | None,
+        typer.Option(
+            "--file",
+            metavar="INPUTS",
+            help="Look at each line: a sentence; an image, its path relative to the file; two sentences with a tab.",
+        ),
     ] = None,
-    resnet: Annotated[
+    layers: Annotated[
+        str | None, typer.Option(metavar="NUMBERS", help="Only these layers, as in 1,3-4. [default: all]")
+    ] = None,
+    heads: Annotated[
+        str | None, typer.Option(metavar="NUMBERS", help="Only these heads of each layer. [default: all]")
+    ] = None,
+    window: Annotated[
         str | None,
-        typer.Option(metavar="RUN2", help="Photo: a ResNet to set beside, filters and receptive field."),
+        typer.Option(metavar="FIRST-LAST", help="Translator: only these tokens of a long text, as in 101-200."),
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(help="Look at this translation, caption or word instead of the model's.")
+    ] = None,
+    beam: options.Beam = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Also write maps.npz there, and figures as PNG and SVG; of --heads each."),
+    ] = None,
+    film: Annotated[
+        Path | None,
+        typer.Option(metavar="GIF", help="Translator: also write a film of the sentence's map over the training."),
     ] = None,
     device: options.Device = "auto",
 ) -> None:
-    """Write a page that shows the attention of every layer and head for one sentence or one photo.
+    """Write a page that shows the attention of every layer and head, for a sentence, a photo, or many of them.
 
-    Of a translator it may show many sentences (--file), and another run beside it (--with).
-    For a captioner's photo the page shows, word by word, where the model looked; of a reader, character by character.
-    Of a sentence encoder it shows what each pair of words adds to the cosine of two sentences.
-    For photos the figures are written as PNG too, into a folder beside the page.
+    Of a captioner's photo it shows word by word where the model looked; of a reader's, character by character; of a
+    sentence encoder what each pair of words adds to the cosine of two sentences. For one photo the figures are written
+    as PNG too, into a folder beside the page.
     """
+    from jumok.insight.choice import Choice
     from jumok.tasks.runs import task_of
 
-    writable(output)
+    for path in (output, film):
+        writable(path)
+    room_for(save)
     job = task_of(run)
-    if job in ("embed", *_PHOTOS) and (beside is not None or file is not None):
-        raise UserError(f"--with and --file are for translators, and {run} is a run of the task {job}; leave them out")
-    if job == "embed":
-        if looked_at is None or second is None or target is not None or beam is not None or resnet is not None:
-            raise UserError(f"{run} is a sentence encoder; give two sentences and no other option of other jobs")
-        _pair(run, looked_at, second, output, device)
-        return
-    if second is not None:
+    given = {"--target": target, "--beam": beam, "--window": window, "--film": film}
+    for option, value in given.items():
+        if value is not None and job not in _ONLY.get(option, (job,)):
+            raise UserError(f"{option} is for the tasks {', '.join(_ONLY[option])}, but {run} is a run of {job}")
+    if beside is not None and (other := task_of(beside)) != job:
+        raise UserError(f"{run} is a run of the task {job}, but {beside} one of {other}; name two runs of one task")
+    if second is not None and job != "embed":
         raise UserError(f"{run} is a run of the task {job}, which looks at one thing; leave {second!r} out")
-    if job not in _PHOTOS:
-        if resnet is not None:
-            raise UserError("--resnet is for a classifier's photos; leave it out")
-        _sentences(run, looked_at, file, beside, output, target, beam, device)
-        return
-    if looked_at is None:
-        raise UserError(f"{run} is a run of the task {job}; give the image to look at")
-    if job == "classify":
-        if target is not None or beam is not None:
-            raise UserError("--target and --beam are for translators; leave them out for a classifier")
-        _photo(run, Path(looked_at), output, resnet, device)
-    elif resnet is not None:
-        raise UserError("--resnet is for a classifier's photos; leave it out")
-    elif job == "read":
-        _word(run, Path(looked_at), output, target, beam, device)
+    choice = Choice.parse(layers, heads)
+    asked = Asked(run, beside, file, output, save, target, beam, choice, device)
+    if looked_at is not None and file is not None:
+        raise UserError(f"both {looked_at!r} and --file say what to look at; give one of them")
+    if job in _PHOTOS:
+        from jumok.cli.attention_photos import photos
+
+        photos(asked, job, looked_at)
+    elif job == "embed":
+        from jumok.cli.attention_pairs import pairs
+
+        pairs(asked, looked_at, second)
     else:
-        _caption(run, Path(looked_at), output, target, beam, device)
+        from jumok.cli.attention_sentences import sentences
 
-
-def _sentences(
-    run: str,
-    text: str | None,
-    file: Path | None,
-    rival: str | None,
-    output: Path,
-    target: str | None,
-    beam: int | None,
-    device: str,
-) -> None:
-    from jumok.insight.viewer import write_attention_page
-    from jumok.tasks.translate_predict import Translator
-
-    if text is not None and file is not None:
-        raise UserError("both a sentence and --file say what to look at; give one of them")
-    if file is not None and target is not None:
-        raise UserError("--target is the translation of one sentence; leave it out with --file")
-    names = [run] if rival is None else [run, rival]
-    models = [Translator.load(name, device=device) for name in names]
-    if len({model.source for model in models}) > 1:
-        raise UserError(f"{run} reads {models[0].source}, but {rival} {models[1].source}; name runs of one language")
-    if file is not None:
-        lines = _lines(file, models)
-    elif text is not None:
-        lines = [text]
-    else:
-        raise UserError("there is nothing to look at; give a sentence, or --file with one a line")
-    shown = []
-    for name, model in zip(names, models, strict=True):
-        asked = options.search_options(model.options, beam=beam, n_best=1)
-        views = [model.attention(line, target, asked) for line in lines]
-        # beside each other they need their names
-        shown.append(views if rival is None else [replace(view, model=f"{name}: {view.model}") for view in views])
-    title = shown[0][0].source_text if file is None else file.name
-    write_attention_page(output, shown[0], title, shown[1] if rival is not None else None)
-    for sides in zip(*shown, strict=True):
-        typer.echo("\t".join(view.output_text for view in sides))
-    say(f"wrote {output}")
-
-
-def _lines(file: Path, models: "list[Translator]") -> list[str]:
-    """The sentences of a file that every model can read, at most `MOST`; what is left out is counted."""
-    from jumok.data.text import read_lines
-
-    given = read_lines(file).lines
-    lines = [line for line in given if all(model.read(line) for model in models)]
-    if not lines:
-        raise UserError(f"{file} holds no sentence to look at")
-    if len(lines) < len(given):
-        say(f"skipped {len(given) - len(lines)} empty lines of {file}")
-    if len(lines) > MOST:
-        say(f"a page shows {MOST} sentences; cut {len(lines) - MOST} of {file}")
-    return lines[:MOST]
-
-
-def _pair(run: str, first: str, second: str, output: Path, device: str) -> None:
-    from jumok.insight.pair_viewer import write_pair_page
-    from jumok.tasks.embed_attention import pair_view
-    from jumok.tasks.embed_predict import SentenceEmbedder
-
-    view = pair_view(SentenceEmbedder.load(run, device=device), first, second)
-    write_pair_page(output, [view], f"{view.texts[0]} · {view.texts[1]}")
-    typer.echo(f"{view.similarity:.4f}")
-    say(f"wrote {output}")
-
-
-def _photo(run: str, photo: Path, output: Path, resnet: str | None, device: str) -> None:
-    from jumok.insight.image_viewer import write_image_page
-    from jumok.tasks.classify_attention import attention_view
-    from jumok.tasks.classify_predict import Classifier
-
-    rival = None if resnet is None else Classifier.load(resnet, device=device)
-    view = attention_view(Classifier.load(run, device=device), photo, resnet=rival)
-    figures = write_image_page(output, view, photo.name)
-    for name, probability in view.predictions:
-        typer.echo(f"{name}\t{probability:.4f}")
-    say(f"wrote {output}, and its figures as PNG in {figures}")
-
-
-def _caption(run: str, photo: Path, output: Path, target: str | None, beam: int | None, device: str) -> None:
-    from jumok.insight.caption_viewer import write_caption_page
-    from jumok.tasks.caption_attention import attention_view
-    from jumok.tasks.caption_predict import Captioner
-
-    captioner = Captioner.load(run, device=device)
-    asked = options.search_options(captioner.options, beam=beam, n_best=1)
-    view = attention_view(captioner, photo, target, asked)
-    figures = write_caption_page(output, view, photo.name)
-    typer.echo(view.caption)
-    say(f"wrote {output}, and its figure as PNG in {figures}")
-
-
-def _word(run: str, crop: Path, output: Path, target: str | None, beam: int | None, device: str) -> None:
-    from jumok.insight.caption_viewer import write_caption_page
-    from jumok.tasks.read_attention import attention_view
-    from jumok.tasks.read_predict import Reader
-
-    view = attention_view(Reader.load(run, device=device), crop, target, beam=beam)
-    figures = write_caption_page(output, view, crop.name)
-    typer.echo(view.caption)
-    say(f"wrote {output}, and its figure as PNG in {figures}")
+        sentences(asked, looked_at, window, film)

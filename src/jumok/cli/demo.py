@@ -115,8 +115,17 @@ def _embedded(recipe: "EmbedRecipe", output: Path) -> None:
         shown.examples,
         numbers=False,
     )
-    typer.echo(f"the paraphrase is found: {shown.found.both:.1f} (of {recipe.data.retrieval[0]}, both ways)")
-    typer.echo(f"Spearman x 100 with the grades: {shown.spearman:.1f} (tf-idf of characters: {shown.baseline:.1f})")
+    rows = [
+        ("the paraphrase is found, both ways", shown.ours.found, shown.counted.found),
+        ("told from its own words, things in each other's place (chance 50)", shown.ours.apart, shown.counted.apart),
+        ("Spearman x 100 with the grades", shown.ours.spearman, shown.counted.spearman),
+    ]
+    scores = [
+        (what, f"{ours:.1f}", f"{counted:.1f}")
+        for what, ours, counted in rows
+        if ours is not None and counted is not None
+    ]
+    table("how well, on 0-100", ["", "this model", "tf-idf of characters"], scores)
     write_pair_page(output, [shown.view], shown.view.texts[0])
     say(f"wrote {output.resolve()}: why two sentences are near, word by word; open it in a browser")
 

@@ -1,71 +1,28 @@
-// The words that were written and where each looked: words of the page in two languages, the state, controls and keys.
+// The words that were written and where each looked: the state, the controls, the player, the link and keys.
 
-// a reader's words are single characters
-const letters = book.words.every(([text, special]) => special || [...text].length === 1);
-const unit = letters ? "character" : "word";
-const WORDS = {
-  en: {
-    other: "한국어", otherLang: "ko",
-    theme: { auto: "Auto", light: "Light", dark: "Dark" }, themeName: "Colours",
-    written: `What it wrote: choose a ${unit}`, truth: (text) => `Wanted: ${text}`,
-    play: "▶ Play", stop: "❚❚ Pause", before: `the ${unit} before`, after: `the next ${unit}`, count: (n, all) => `${n} / ${all}`,
-    sheet: `Every layer and head, for this ${unit}`,
-    sheetAxes: "top: the mean of all layers · down: layers · across: the mean of the heads, then each head",
-    mean: "mean", all: "all", whole: "Mean of all layers and heads",
-    cell: (layer, head) => `Layer ${layer}, ${head ? `head ${head}` : "mean of the heads"}`,
-    reel: letters ? "Character by character" : "Word by word", strength: "Heat over the photo", edge: "Edges", smooth: "Smooth",
-    found: (word, place, share, half, all) => [word, `${place} gave `, share, " of its look to the photo, half of that to ", half, ` of ${all} places.`],
-    tip: (row, column, weight) => `row ${row}, column ${column}: ${weight}`,
-    caption: "Attention is where the model looked while it wrote, not a proof of why it wrote what it did. Weights are taken in evaluation mode, before dropout. Each picture has its own scale.",
-    help: "How to read this page",
-    helps: [
-      "The encoder turns the photo into a grid of features. To write a word the decoder shares one look, 100 %, out over these places. Bright places got most.",
-      "A look of several layers and heads differs from one to the next; the mean of all is shown first. Choose one in the sheet.",
-      "Nouns mostly look at things. Words like “a” and “of”, and the end, need no place: their look often spreads out, or rests on one spot.",
-      "Features know more than their own place: a convolution sees its surroundings, a Transformer the whole photo. So a look may fall beside the thing.",
-      `Keys: arrow keys go from ${unit} to ${unit}, the space bar plays and pauses, Home and End go to the first and last ${unit}.`,
-    ],
-    photoLabel: (rows, columns) => `Photo of ${rows} by ${columns} places. The pointer shows the weight of each.`,
-    failed: (message) => `The weights of this page cannot be read (${message}). Open it in a current browser.`,
-  },
-  ko: {
-    other: "English", otherLang: "en",
-    theme: { auto: "자동", light: "밝게", dark: "어둡게" }, themeName: "색",
-    written: `모델이 쓴 글: ${letters ? "글자를" : "낱말을"} 고르세요`, truth: (text) => `정답: ${text}`,
-    play: "▶ 재생", stop: "❚❚ 멈춤", before: letters ? "앞 글자" : "앞 낱말", after: letters ? "다음 글자" : "다음 낱말", count: (n, all) => `${n} / ${all}`,
-    sheet: `이 ${letters ? "글자" : "낱말"}의 모든 층과 헤드`,
-    sheetAxes: "맨 위: 모든 층의 평균 · 세로: 층 · 가로: 헤드의 평균, 그다음 각 헤드",
-    mean: "평균", all: "전체", whole: "모든 층과 헤드의 평균",
-    cell: (layer, head) => `${layer}층, ${head ? `헤드 ${head}` : "헤드의 평균"}`,
-    reel: `${letters ? "글자" : "낱말"}마다 본 곳`, strength: "사진 위의 색", edge: "경계", smooth: "부드럽게",
-    found: (word, place, share, half, all) => [word, `${place}: 시선 가운데 `, share, "가 사진에 갔고, 그 절반은 자리 ", `${all}곳 가운데 `, half, "곳에 모였습니다."],
-    tip: (row, column, weight) => `${row}행 ${column}열: ${weight}`,
-    caption: "어텐션은 모델이 글을 쓸 때 어디를 보았는지를 보여 줄 뿐, 왜 그렇게 썼는지 증명하지 않습니다. 가중치는 평가 모드에서 드롭아웃을 적용하기 전의 값이며, 그림마다 눈금이 다릅니다.",
-    help: "이 페이지를 읽는 법",
-    helps: [
-      "인코더는 사진을 격자 모양의 특징으로 바꿉니다. 디코더는 낱말을 하나 쓸 때마다 시선 100 %를 이 자리들에 나누어 주며, 밝은 자리일수록 많이 받았습니다.",
-      "층과 헤드마다 보는 곳이 다릅니다. 처음에는 모두의 평균이 보이며, 모음 그림에서 하나를 고를 수 있습니다.",
-      "이름을 가리키는 말은 대개 그 물건을 봅니다. 조사나 관사, 문장의 끝은 볼 자리가 없어 시선이 흩어지거나 한곳에서 쉽니다.",
-      "특징은 제자리보다 많은 것을 압니다. 합성곱은 둘레를, 트랜스포머는 사진 전체를 보므로, 시선이 물건 옆에 놓이기도 합니다.",
-      "키보드: 화살표로 앞뒤로 옮기고, 스페이스로 재생하고 멈추며, Home과 End로 처음과 끝에 갑니다.",
-    ],
-    photoLabel: (rows, columns) => `가로 ${columns}, 세로 ${rows} 자리의 사진입니다. 가리키면 그 자리의 가중치가 보입니다.`,
-    failed: (message) => `이 페이지의 가중치를 읽을 수 없습니다 (${message}). 최신 브라우저로 열어 주세요.`,
-  },
-};
-
-const PACE = 900; // milliseconds a word
 const depth = book.layers.length;
 const count = book.words.length;
 const ALL = -1; // the mean of the layers, or of the heads
+// a map's name by the numbers of the model, where only some layers and heads are shown; head 0 is the mean
+const named = (layer, head) => words.cell(book.layers[layer].number, book.numbers[head] ?? 0);
+const START = depth === 1 ? 0 : ALL; // the layer shown first
 const state = {
   language: navigator.language.toLowerCase().startsWith("ko") ? "ko" : "en",
-  theme: "auto", word: 0, layer: ALL, head: ALL, strength: 1, smooth: true,
+  theme: "auto", step: 0, layer: START, head: ALL, strength: 1, smooth: true, // the step is a word
 };
 let words = WORDS[state.language];
 let row = new Float32Array(patches); // what is over the photo
-let clock = null; // while it plays
 const photo = $("plain");
+
+const player = new Player({
+  steps: () => count,
+  now: () => state.step,
+  wrote: (step) => book.words[step][0],
+  async go(step) {
+    await change({ step });
+    $("spoken").textContent = $("found").textContent;
+  },
+});
 
 // what a word looked at in a layer, a row a head
 async function looks(layer, word) {
@@ -87,7 +44,7 @@ function label(word) {
 // which map is seen; where there is but one, nothing needs saying
 function where() {
   if (depth * book.heads === 1) return "";
-  return ` (${state.layer === ALL ? words.whole : words.cell(state.layer + 1, state.head + 1)})`;
+  return ` (${state.layer === ALL ? words.whole : named(state.layer, state.head)})`;
 }
 
 function drawTexts() {
@@ -102,17 +59,15 @@ function drawTexts() {
   for (const [id, text] of Object.entries({
     "written-name": words.written, "sheet-name": words.sheet, "sheet-axes": words.sheetAxes, "reel-name": words.reel,
     "strength-name": words.strength, "edge-name": words.edge, "smooth-text": words.smooth, caption: words.caption,
-    "help-name": words.help, count: words.count(state.word + 1, count),
+    "help-name": words.help,
   })) $(id).textContent = text;
   $("help").replaceChildren(...words.helps.map((text) => element("li", "", text)));
   $("photo").setAttribute("aria-label", words.photoLabel(rows, columns));
-  for (const id of ["before", "after"]) $(id).setAttribute("aria-label", words[id]);
-  $("before").disabled = state.word === 0;
-  $("after").disabled = state.word === count - 1;
-  drawPlay();
+  $("strength").value = 100 * state.strength;
+  $("smooth").checked = state.smooth;
+  drawLink();
+  player.draw();
 }
-
-const drawPlay = () => ($("play").textContent = clock === null ? words.play : words.stop);
 
 function wordButton(word) {
   const button = element("button");
@@ -141,7 +96,9 @@ function drawWritten() {
 }
 
 function drawChosen() {
-  for (const id of ["written", "reel"]) check($(id), (button) => Number(button.dataset.word) === state.word);
+  for (const id of ["written", "reel"]) check($(id), (button) => Number(button.dataset.word) === state.step);
+  // what this step had not written yet
+  for (const button of $("written").querySelectorAll("button")) button.classList.toggle("later", Number(button.dataset.word) > state.step);
 }
 
 async function drawReel() {
@@ -153,15 +110,15 @@ async function drawReel() {
 async function drawSheet() {
   $("choices").hidden = depth * book.heads === 1; // one map is no choice
   const cells = [element("span")];
-  for (let head = ALL; head < book.heads; head++) cells.push(element("span", "", head === ALL ? words.mean : head + 1));
+  for (let head = ALL; head < book.heads; head++) cells.push(element("span", "", head === ALL ? words.mean : book.numbers[head]));
   if (depth > 1) {
-    cells.push(element("span", "", words.all), cell(onPatches(await look(state.word, ALL, ALL)), ALL, ALL, words.whole));
+    cells.push(element("span", "", words.all), cell(onPatches(await look(state.step, ALL, ALL)), ALL, ALL, words.whole));
     for (let head = 0; head < book.heads; head++) cells.push(element("span"));
   }
   for (let layer = 0; layer < depth; layer++) {
-    const maps = await looks(layer, state.word);
-    cells.push(element("span", "", layer + 1));
-    [mean(maps), ...maps].forEach((map, at) => cells.push(cell(onPatches(map), layer, at - 1, words.cell(layer + 1, at))));
+    const maps = await looks(layer, state.step);
+    cells.push(element("span", "", book.layers[layer].number));
+    [mean(maps), ...maps].forEach((map, at) => cells.push(cell(onPatches(map), layer, at - 1, named(layer, at - 1))));
   }
   return cells;
 }
@@ -170,9 +127,33 @@ function drawPhoto() {
   drawSight($("canvas"), photo, row, state.strength, state.smooth);
   const bold = (text) => element("b", "", text);
   $("most").textContent = percent(largest(row));
-  const said = bold(book.words[state.word][0]);
+  const said = bold(book.words[state.step][0]);
   $("found").replaceChildren(...words.found(said, where(), bold(percent(sum(row))), bold(String(halfOn(row))), patches));
 }
+
+// ---- the address
+
+function writeLink() {
+  const parts = { step: state.step + 1 };
+  if (state.layer !== START) parts.layer = state.layer + 1;
+  if (state.head !== ALL) parts.head = state.head + 1;
+  if (state.strength < 1) parts.heat = Math.round(100 * state.strength);
+  if (!state.smooth) parts.edges = "sharp";
+  writeAddress(parts);
+}
+
+function followLink() {
+  const address = new Address();
+  if (address.empty) return false;
+  const made = { step: address.number(address.take("step"), count), layer: address.optional("layer", depth, START) };
+  made.head = address.optional("head", made.layer === ALL ? 0 : book.heads);
+  made.strength = address.has("heat") ? (address.number(address.take("heat"), 100, 0) + 1) / 100 : 1;
+  made.smooth = !address.says("edges", "sharp");
+  if (address.right) Object.assign(state, made);
+  return address.right;
+}
+
+// ---- what is shown, and how it is chosen
 
 let latest = 0;
 let strip = ""; // what the reel shows
@@ -180,16 +161,19 @@ async function show() {
   const own = ++latest;
   delete document.body.dataset.ready;
   try {
-    const next = await look(state.word, state.layer, state.head);
+    const next = await look(state.step, state.layer, state.head);
     const cells = await drawSheet();
     if (own !== latest) return; // chosen anew while this was unpacked
     row = onPatches(next);
     drawTexts();
     drawPhoto();
     drawChosen();
+    writeLink();
     $("sheet").style.setProperty("--wide", 1 + book.heads);
+    const focused = $("sheet").contains(document.activeElement);
     $("sheet").replaceChildren(...cells);
     check($("sheet"), (button) => Number(button.dataset.layer) === state.layer && Number(button.dataset.head) === state.head);
+    if (focused) $("sheet").querySelector('[aria-checked="true"]').focus();
     const wanted = [state.layer, state.head, state.strength, state.smooth].join();
     if (strip !== wanted) await drawReel();
     strip = wanted;
@@ -206,43 +190,28 @@ function change(values) {
 }
 
 const bound = (value, least, most) => Math.max(least, Math.min(most, value));
-const go = (word) => change({ word: bound(word, 0, count - 1) });
-
-function pause() {
-  clearInterval(clock);
-  clock = null;
-  drawPlay();
-}
-
-function play() {
-  if (clock !== null) return pause();
-  if (state.word === count - 1) go(0);
-  clock = setInterval(() => (state.word < count - 1 ? go(state.word + 1) : pause()), PACE);
-  drawPlay();
-}
 
 async function byKey(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
   const group = event.target.closest?.(".written, .reel");
-  // elsewhere keys have their own use: ranges, the sheet, buttons
-  if (!group && event.target !== document.body && event.target !== $("photo")) return;
-  const to = { ArrowRight: state.word + 1, ArrowDown: state.word + 1, ArrowLeft: state.word - 1, ArrowUp: state.word - 1, Home: 0, End: count - 1 }[event.key];
-  if (to === undefined && event.key !== " ") return;
-  if (!group && ["ArrowUp", "ArrowDown"].includes(event.key)) return; // the page scrolls
+  const ahead = getComputedStyle($("written")).direction === "rtl" ? -1 : 1;
+  const step = { ArrowRight: ahead, ArrowLeft: -ahead, ArrowDown: 1, ArrowUp: -1, Home: -count, End: count }[event.key];
+  if (!group && event.target !== $("photo")) {
+    // elsewhere keys have their own use: ranges, the sheet, buttons; on the page itself only these scroll nothing
+    if (event.target !== document.body || !["ArrowRight", "ArrowLeft"].includes(event.key)) return;
+  } else if (!player.plays(event) && !step) return;
   event.preventDefault();
-  if (to === undefined) return play();
-  pause();
-  await go(to);
+  if (!step) return;
+  await player.stopAt(state.step + step);
   group?.querySelector('[aria-checked="true"]').focus();
-  $("spoken").textContent = $("found").textContent;
 }
 
-async function inSheet(event) {
+function inSheet(event) {
   const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
   if (!step) return;
   event.preventDefault();
-  const layer = bound(state.layer + step[0], depth > 1 ? ALL : 0, depth - 1);
-  await change({ layer, head: layer === ALL ? ALL : bound(state.head + step[1], ALL, book.heads - 1) });
-  $("sheet").querySelector('[aria-checked="true"]').focus();
+  const layer = bound(state.layer + step[0], START, depth - 1);
+  change({ layer, head: layer === ALL ? ALL : bound(state.head + step[1], ALL, book.heads - 1) });
 }
 
 function leave() {
@@ -254,15 +223,15 @@ function listen() {
   for (const id of ["written", "reel"]) {
     $(id).addEventListener("click", (event) => {
       const button = event.target.closest("button");
-      if (!button) return;
-      pause();
-      go(Number(button.dataset.word));
+      if (button) player.stopAt(Number(button.dataset.word));
     });
   }
   document.addEventListener("keydown", byKey);
-  $("before").onclick = () => (pause(), go(state.word - 1));
-  $("after").onclick = () => (pause(), go(state.word + 1));
-  $("play").onclick = play;
+  listenLink(() => {
+    if (!followLink()) return;
+    player.pause();
+    show();
+  });
   $("photo").addEventListener("pointermove", (event) => {
     const patch = under(event);
     mark("spot", patch);
@@ -290,11 +259,11 @@ function listen() {
   addEventListener("afterprint", () => dress(state.theme));
 }
 
-if (depth === 1) state.layer = 0;
 setUp();
 $("sheet").style.setProperty("--aspect", book.size[1] / book.size[0]);
 $("reel").style.setProperty("--least", book.size[1] > 2 * book.size[0] ? "200px" : "130px");
 drawWritten();
 listen();
+followLink();
 photo.onload = show;
 photo.setAttribute("src", book.photo);

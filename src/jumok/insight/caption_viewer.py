@@ -1,22 +1,28 @@
 """One self-contained page that shows, word by word, where on a photo its writer looked: no network, ko and en."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from jumok.files import atomic_write
+from jumok.insight.choice import EVERYTHING, Choice, Chosen
 from jumok.insight.figures import figures_folder, png
 from jumok.insight.image_figures import VEIL, Photo, draw_words, fitted, heat_colors, picture_url
 from jumok.insight.image_maps import Grid
-from jumok.insight.maps import SPECIAL, Map, Weights, as_map, join_words, word_ids, word_labels
+from jumok.insight.maps import SPECIAL, Weights, join_words, word_ids, word_labels
 from jumok.insight.recorded import kind_of
-from jumok.insight.viewer import fill_page, pack
+from jumok.insight.viewer import fill_page, notebook_frame, pack
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SHARPEST = 800  # pixels of the longer side of the photo on the page
 _SPACES = ("▁", "Ġ", " ")
+_STYLES = ("page.css", "image.css", "caption.css")
+_SCRIPTS = ("common.js", "image_views.js", "caption_words.js", "link.js", "player.js", "caption.js")
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,7 @@ class CaptionView:
         model: a line on the model, shown under the title.
         truth: what was asked for, if known.
         words: word number of each piece; by default by the rule of `maps.word_ids`.
+        choice: which of the maps are drawn.
     """
 
     photo: Photo
@@ -46,6 +53,16 @@ class CaptionView:
     model: str = ""
     truth: str | None = None
     words: Sequence[int] | None = None
+    choice: Choice = EVERYTHING
+
+    def chosen(self) -> list[Chosen]:
+        """What is drawn, first layer first: cross-attention, or where there is none all."""
+        cross = {name: weights for name, weights in self.maps.items() if kind_of(name) == "cross"}
+        return self.choice.pick(cross or self.maps)
+
+    def _repr_html_(self) -> str:
+        """The page of this photo, in a notebook."""
+        return notebook_frame(caption_attention_page(self, self.caption))
 
 
 def write_caption_page(path: Path, view: CaptionView, title: str) -> Path:
@@ -61,10 +78,14 @@ def write_caption_page(path: Path, view: CaptionView, title: str) -> Path:
 
 
 def words_png(view: CaptionView) -> bytes:
-    """The photo once for each word, under the mean look of all layers and heads, as a PNG file."""
-    layers = _layers(view)
-    mean = np.mean([weights.mean(0) for weights in layers.values()], axis=0)[:, view.prefix :]
-    return png(draw_words(view.photo, list(mean.reshape(-1, *view.grid)), [label for label, _, _ in _words(view)]))
+    """`words_figure` as a PNG file."""
+    return png(words_figure(view))
+
+
+def words_figure(view: CaptionView) -> "Figure":
+    """The photo once for each word, under the mean look of the layers and heads that are drawn."""
+    mean = np.mean([layer.weights.mean(0) for layer in _layers(view)], axis=0)[:, view.prefix :]
+    return draw_words(view.photo, list(mean.reshape(-1, *view.grid)), [label for label, _, _ in _words(view)])
 
 
 def caption_attention_page(view: CaptionView, title: str) -> str:
@@ -82,33 +103,37 @@ def caption_attention_page(view: CaptionView, title: str) -> str:
         "size": list(photo.shape[:2]),
         "grid": list(view.grid),
         "prefix": view.prefix,
-        "heads": len(next(iter(layers.values()))),
+        "heads": len(layers[0].heads),
+        "numbers": list(layers[0].heads),
         "words": [list(word) for word in _words(view)],
         "layers": [
             # a scale for each row: one that is spread over all places keeps its shades
-            {"name": name, "rows": pack(weights.reshape(-1, 1, weights.shape[-1]))}
-            for name, weights in layers.items()
+            {
+                "name": layer.name,
+                "number": layer.layer,
+                "rows": pack(layer.weights.reshape(-1, 1, layer.weights.shape[-1])),
+            }
+            for layer in layers
         ],
         "colors": heat_colors(),
         "veil": list(VEIL),
     }
-    styles, scripts = ["page.css", "image.css", "caption.css"], ["common.js", "image_views.js", "caption.js"]
-    return fill_page("caption.html", styles, scripts, title, data)
+    return fill_page("caption.html", _STYLES, _SCRIPTS, title, data)
 
 
-def _layers(view: CaptionView) -> dict[str, Map]:
-    """The maps to draw, a row a word."""
-    cross = {name: weights for name, weights in view.maps.items() if kind_of(name) == "cross"}
-    chosen = {name: as_map(weights) for name, weights in (cross or view.maps).items()}
+def _layers(view: CaptionView) -> list[Chosen]:
+    """What is drawn, a row a word."""
+    chosen = view.chosen()
     if not chosen or not view.pieces:
         raise ValueError("a page needs at least one layer's map, and a piece that was written")
     rows, keys = len(view.pieces), view.prefix + view.grid[0] * view.grid[1]
-    for name, weights in chosen.items():
-        if weights.ndim != 3 or weights.shape[1:] != (rows, keys):
-            raise ValueError(f"{name} is {weights.shape}, but there are {rows} pieces and {keys} places (H, Q, K)")
-    if len({len(weights) for weights in chosen.values()}) > 1:
+    for layer in chosen:
+        shape = layer.weights.shape
+        if len(shape) != 3 or shape[1:] != (rows, keys):
+            raise ValueError(f"{layer.name} is {shape}, but there are {rows} pieces and {keys} places (H, Q, K)")
+    if len({layer.heads for layer in chosen}) > 1:
         raise ValueError("the page wants as many heads in each layer")
-    return {name: join_words(weights, _numbers(view)) for name, weights in chosen.items()}
+    return [replace(layer, weights=join_words(layer.weights, _numbers(view))) for layer in chosen]
 
 
 def _words(view: CaptionView) -> list[tuple[str, bool, bool]]:

@@ -62,6 +62,10 @@ const WORDS = {
 };
 
 const depth = book.layers.length;
+// their numbers in the model, where only some are shown; 0 is the mean of the heads
+const layerAt = (at) => book.numbers.layers[at];
+const headAt = (at) => book.numbers.heads[at] ?? 0;
+const through = (at) => words.through(layerAt(at), book.numbers.of);
 const asked = book.layers.every((layer) => layer.patches); // single patches can be asked
 const ROLLOUT = -1;
 const state = {
@@ -91,7 +95,7 @@ function drawTexts() {
     "guess-name": words.guesses, "from-name": words.from, "strength-name": words.strength, "edge-name": words.edge,
     "smooth-text": words.smooth, caption: words.caption, "help-name": words.help, "plates-name": words.plates,
     "sheet-name": rolled ? words.rolled : words.sheet, "sheet-axes": rolled ? words.rolledAxes : words.sheetAxes,
-    "layer-name": (rolled ? words.through : words.layer)(state.layer + 1, depth),
+    "layer-name": (rolled ? words.through : words.layer)(layerAt(state.layer), book.numbers.of),
   })) $(id).textContent = text;
   $("help").replaceChildren(...words.helps.map((text) => element("li", "", text)));
   photo.alt = words.photo;
@@ -141,15 +145,15 @@ async function drawSheet() {
     const cells = [];
     if (rolled) {
       const maps = await rolledOut();
-      maps.forEach((_, at) => cells.push(element("span", "", at + 1)));
-      maps.forEach((map, at) => cells.push(cell(map, at, -1, words.through(at + 1, depth))));
+      maps.forEach((_, at) => cells.push(element("span", "", layerAt(at))));
+      maps.forEach((map, at) => cells.push(cell(map, at, -1, through(at))));
     } else {
       cells.push(element("span"));
-      for (let head = -1; head < book.heads; head++) cells.push(element("span", "", head < 0 ? words.mean : head + 1));
+      for (let head = -1; head < book.heads; head++) cells.push(element("span", "", head < 0 ? words.mean : headAt(head)));
       for (let layer = 0; layer < depth; layer++) {
         const maps = await looked(layer, state.from);
-        cells.push(element("span", "", layer + 1));
-        [mean(maps), ...maps].forEach((map, at) => cells.push(cell(onPatches(map), layer, at - 1, words.cell(layer + 1, at))));
+        cells.push(element("span", "", layerAt(layer)));
+        [mean(maps), ...maps].forEach((map, at) => cells.push(cell(onPatches(map), layer, at - 1, words.cell(layerAt(layer), headAt(at - 1)))));
       }
     }
     if (wanted !== `${state.from} ${state.language}`) return;
@@ -176,12 +180,12 @@ async function moveInSheet(event) {
 function tell(share) {
   const bold = (text) => element("b", "", text);
   const half = bold(String(halfOn(row)));
-  if (state.from === ROLLOUT) return words.foundRolled(words.through(state.layer + 1, depth), bold(percent(share)), half, patches);
+  if (state.from === ROLLOUT) return words.foundRolled(through(state.layer), bold(percent(share)), half, patches);
   const who = ofPatch() ? words.one(...place(state.patch)) : words.who[state.from];
   const far = book.layers[state.layer].distance;
   const value = state.head < 0 ? far.reduce((a, b) => a + b) / far.length : far[state.head];
   const pixels = (count) => `${count.toFixed(count < 10 ? 1 : 0)}\u00a0px`;
-  const said = words.found(words.cell(state.layer + 1, state.head + 1), who, bold(percent(share)), half, patches);
+  const said = words.found(words.cell(layerAt(state.layer), headAt(state.head)), who, bold(percent(share)), half, patches);
   return [...said, ...words.distance(bold(pixels(value)), pixels(book.even))];
 }
 

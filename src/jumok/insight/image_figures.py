@@ -82,8 +82,13 @@ def overlay(photo: Photo, heat: Weights) -> Photo:
     return np.asarray(np.rint(picture * (1 - veil) + tint * veil), dtype=np.uint8)
 
 
-def draw_layers(photo: Photo, layers: Sequence[Weights]) -> "Figure":
-    """What the class token looked at: a row a layer; the mean of its heads, then each head ``(H, h, w)``."""
+def draw_layers(
+    photo: Photo, layers: Sequence[Weights], numbers: Sequence[int] = (), head_numbers: Sequence[int] = ()
+) -> "Figure":
+    """What the class token looked at: a row a layer; the mean of its heads, then each head ``(H, h, w)``.
+
+    `numbers` are those of the layers, `head_numbers` those of the heads, where some were left out.
+    """
     small = _enlarged(fitted(photo, _CELL), _CELL)
     height, width = small.shape[:2]
     columns = 1 + max(len(heads) for heads in layers)
@@ -95,9 +100,9 @@ def draw_layers(photo: Photo, layers: Sequence[Weights]) -> "Figure":
     figure, axis = canvas(width=0.7 + columns, height=0.6 + len(layers) * height / width)
     axis.imshow(tiles(as_map(np.stack(cells) / 255), columns, gap=1.0))
     places = [number * (width + 1) + (width - 1) / 2 for number in range(columns)]
-    axis.set_xticks(places, ["mean", *map(str, range(1, columns))])
+    axis.set_xticks(places, ["mean", *map(str, head_numbers or range(1, columns))])
     places = [number * (height + 1) + (height - 1) / 2 for number in range(len(layers))]
-    axis.set_yticks(places, [str(number + 1) for number in range(len(layers))])
+    axis.set_yticks(places, list(map(str, numbers or range(1, 1 + len(layers)))))
     axis.xaxis.tick_top()
     axis.xaxis.set_label_position("top")
     axis.set_xlabel("head")

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from jumok.files import atomic_write
 from jumok.insight import image_captions as said
+from jumok.insight.choice import EVERYTHING, Choice, Chosen
 from jumok.insight.figures import figures_folder, png
 from jumok.insight.image_captions import Caption
 from jumok.insight.image_figures import (
@@ -34,6 +37,9 @@ from jumok.insight.image_maps import (
 )
 from jumok.insight.maps import Map, Weights, as_map
 from jumok.insight.viewer import fill_page, pack
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 FILTERS = 28  # as many as figure 7 of the paper shows
 SHARPEST = 800  # pixels of the longer side of the photo on the page
@@ -71,6 +77,7 @@ class ImageView:
         resnet: the rival, if there is one.
         truth: the photo's label, if known.
         model: a line on the model, shown under the title.
+        choice: which layers and heads are shown; rollout and attention distance are of all.
     """
 
     photo: Photo
@@ -85,35 +92,54 @@ class ImageView:
     resnet: Resnet | None = None
     truth: str | None = None
     model: str = ""
+    choice: Choice = EVERYTHING
+
+    def chosen(self) -> list[Chosen]:
+        """What is shown, first layer first."""
+        return self.choice.pick({f"encoder.blocks.{at}.attention": weights for at, weights in enumerate(self.maps)})
 
 
 @dataclass(frozen=True)
 class Plate:
-    """A finished figure: PNG, and its caption by language ("en", "ko"); no caption where the page itself shows it."""
+    """A figure, and its caption by language ("en", "ko"); no caption where the page itself shows it."""
 
-    png: bytes
+    figure: "Figure"
     captions: dict[str, Caption]
 
+    @cached_property
+    def png(self) -> bytes:
+        """The figure as a PNG file."""
+        return png(self.figure)
 
-def image_plates(view: ImageView) -> dict[str, Plate]:
+
+def image_plates(view: ImageView, of_model: dict[str, Plate] | None = None) -> dict[str, Plate]:
     """Every figure of a photo by name: "layers", "rollout", "distance", and where known "filters" and "positions".
 
+    Of many photos `of_model` is what `model_plates` made of the first.
     Raises `UserError` if matplotlib is not installed, `ValueError` if there is no map or one does not fit.
     """
     if not view.maps:
         raise ValueError("a page needs at least one layer's map")
     maps = [as_map(weights) for weights in view.maps]
-    looked = [class_attention(weights, view.prefix, view.grid) for weights in maps]
+    shown = view.chosen()
+    looked = [class_attention(layer.weights, view.prefix, view.grid) for layer in shown]
+    numbers = [layer.layer for layer in shown], list(shown[0].heads)
     plates = {
-        "layers": Plate(png(draw_layers(view.photo, looked)), {}),
-        "rollout": Plate(png(draw_rollout(view.photo, rollout(maps, view.prefix, view.grid))), said.ROLLOUT),
+        "layers": Plate(draw_layers(view.photo, looked, *numbers), {}),
+        "rollout": Plate(draw_rollout(view.photo, rollout(maps, view.prefix, view.grid)), said.ROLLOUT),
         "distance": _distance(view, maps),
     }
+    return plates | (model_plates(view) if of_model is None else of_model)
+
+
+def model_plates(view: ImageView) -> dict[str, Plate]:
+    """The figures that are the same for every photo of a model: "filters" and "positions", where they are known."""
+    plates = {}
     if view.stem is not None or view.projection is not None:
         plates["filters"] = _filters(view)
     if view.positions is not None:
         similarity = position_similarity(view.positions, view.grid)
-        plates["positions"] = Plate(png(draw_positions(similarity)), said.POSITIONS)
+        plates["positions"] = Plate(draw_positions(similarity), said.POSITIONS)
     return plates
 
 
@@ -137,13 +163,14 @@ def image_attention_page(view: ImageView, plates: dict[str, Plate], title: str) 
     Raises `ValueError` if a map does not fit.
     """
     photo = fitted(view.photo, SHARPEST)
-    layers = [_rows(as_map(weights), view.prefix, view.grid) for weights in view.maps]
+    shown = view.chosen()
+    layers = [_rows(layer.weights, view.prefix, view.grid) for layer in shown]
     heads = max(len(rows) for rows in layers)
     if any(len(rows) != heads for rows in layers):
         raise ValueError("the page wants as many heads in each layer")
     tokens = max(view.prefix, 1)
     whole = sum(rows.size for rows in layers) <= LARGEST
-    rolled = [rollout(view.maps[: depth + 1], view.prefix, view.grid) for depth in range(len(layers))]
+    rolled = [rollout(view.maps[: layer.layer], view.prefix, view.grid) for layer in shown]
     data = {
         "title": title,
         "model": view.model,
@@ -154,15 +181,16 @@ def image_attention_page(view: ImageView, plates: dict[str, Plate], title: str) 
         "prefix": view.prefix,
         "patch": view.patch,
         "heads": heads,
+        "numbers": {"layers": [layer.layer for layer in shown], "of": len(view.maps), "heads": list(shown[0].heads)},
         "layers": [
             {
                 "tokens": _packed(rows[:, :tokens]),
                 "patches": _packed(rows[:, tokens:]) if whole else None,
                 "distance": [
-                    round(float(d), 2) for d in attention_distance(weights, view.prefix, view.grid, view.patch)
+                    round(float(d), 2) for d in attention_distance(layer.weights, view.prefix, view.grid, view.patch)
                 ],
             }
-            for rows, weights in zip(layers, view.maps, strict=True)
+            for rows, layer in zip(layers, shown, strict=True)
         ],
         "even": round(float(distances(view.grid, view.patch).mean()), 2),
         "rollout": _packed(np.stack(rolled).reshape(len(rolled), 1, -1)),
@@ -195,7 +223,7 @@ def _distance(view: ImageView, maps: list[Map]) -> Plate:
     heads = [attention_distance(weights, view.prefix, view.grid, view.patch).tolist() for weights in maps]
     receptive = view.resnet.receptive if view.resnet else ()
     figure = draw_distances(heads, view.grid, view.patch, receptive)
-    return Plate(png(figure), said.joined(said.DISTANCE, said.WITH_RESNET if view.resnet else said.NO_RESNET))
+    return Plate(figure, said.joined(said.DISTANCE, said.WITH_RESNET if view.resnet else said.NO_RESNET))
 
 
 def _filters(view: ImageView) -> Plate:
@@ -210,4 +238,4 @@ def _filters(view: ImageView) -> Plate:
         components = filters(view.projection, FILTERS)
         figure = draw_filters(components, "ViT: components of the patch projection", theirs)
         caption = said.COMPONENTS
-    return Plate(png(figure), said.joined(caption, said.RESNET_FILTERS if view.resnet else said.NO_RESNET))
+    return Plate(figure, said.joined(caption, said.RESNET_FILTERS if view.resnet else said.NO_RESNET))

@@ -1,79 +1,63 @@
 // The address restores the view: what is shown stands behind its "#", numbers from 1. A wrong one is ignored whole.
 
 const CAN_LINK = location.protocol !== "about:"; // a frame of a notebook has no address of its own
+const LINK_WORDS = {
+  en: { copy: "Copy link", copied: "Link copied", failed: "Copy it from the address bar" },
+  ko: { copy: "링크 복사", copied: "링크를 복사했습니다", failed: "주소창에서 복사하세요" },
+};
 
-function writeLink() {
-  const parts = new URLSearchParams({ sentence: state.sentence + 1, kind: state.kind });
-  for (const pane of panes) {
-    if (pane.layer >= 0) parts.set(pane.id("layer"), pane.layer + 1);
-    if (pane.head >= 0) parts.set(pane.id("head"), pane.head + 1);
+// What stands behind "#", taken part by part. It is `right` when every part was one that may be, and none was left.
+class Address {
+  constructor() {
+    this.parts = new Map(new URLSearchParams(location.hash.slice(1)));
+    this.empty = !this.parts.size;
+    this.fits = true;
   }
-  if (!state.words) parts.set("unit", "subwords");
-  if (state.hide) parts.set("sinks", "hidden");
-  if (state.step >= 0) parts.set("step", state.step + 1);
-  else if (!same(state.held, NONE)) {
-    parts.set("cell", state.held.map((at) => at + 1).join("-")); // 0 for none
-    if (state.side) parts.set("side", state.side + 1);
-  }
-  if (CAN_LINK) history.replaceState(null, "", `#${parts}`);
-}
 
-// [state, layer and head of each pane], or null where there is nothing to restore
-function readLink() {
-  const parts = new Map(new URLSearchParams(location.hash.slice(1)));
-  if (!parts.size) return null;
-  const take = (name) => {
-    const text = parts.get(name);
-    parts.delete(name);
+  get right() {
+    return this.fits && !this.parts.size;
+  }
+
+  has(name) {
+    return this.parts.has(name);
+  }
+
+  take(name) {
+    const text = this.parts.get(name);
+    this.parts.delete(name);
     return text;
-  };
-  let right = true;
-  const number = (text, most, least = 1) => {
-    const value = /^\d{1,6}$/.test(text) ? Number(text) : NaN;
-    right &&= value >= least && value <= most;
-    return value - 1;
-  };
-  const optional = (name, most) => (parts.has(name) ? number(take(name), most) : -1);
-  const word = (name, only) => {
-    const text = take(name);
-    right &&= text === undefined || text === only;
-    return text === only;
-  };
-  const made = { sentence: number(take("sentence"), book.models[0].length), kind: take("kind"), held: NONE, step: -1, side: 0 };
-  if (!right || !kindsOf(made.sentence).includes(made.kind)) return null;
-  const shown = panes.map((pane) => book.models[pane.number][made.sentence].kinds.find((each) => each.kind === made.kind));
-  const heads = panes.map((pane, at) => {
-    const layers = shown[at]?.layers ?? [];
-    const layer = optional(pane.id("layer"), layers.length);
-    return { layer, head: optional(pane.id("head"), layers[layer]?.heads ?? 0) };
-  });
-  made.words = !word("unit", "subwords");
-  made.hide = word("sinks", "hidden");
-  const sizes = panes.map((pane, at) => {
-    if (!shown[at]) return [0, 0];
-    const { sides } = book.models[pane.number][made.sentence];
-    const hidden = new Set(made.hide ? shown[at].sinks : []);
-    return [tokens(sides[shown[at].rows], made.words, new Set()), tokens(sides[shown[at].keys], made.words, hidden)].map(({ list }) => list.length);
-  });
-  made.step = made.kind === "cross" ? optional("step", Math.max(...sizes.map(([rows]) => rows))) : -1;
-  made.side = Math.max(0, optional("side", panes.length));
-  if (parts.has("cell")) {
-    const pair = take("cell").split("-");
-    right &&= pair.length === 2;
-    made.held = pair.map((text, axis) => number(text, sizes[made.side]?.[axis] ?? 0, 0));
   }
-  return right && !parts.size ? [made, heads] : null; // a part of no name is wrong too
+
+  // a number from `least` to `most`, from 1 in the address and from 0 in the page
+  number(text, most, least = 1) {
+    const value = /^\d{1,6}$/.test(text) ? Number(text) : NaN;
+    this.fits &&= value >= least && value <= most;
+    return value - 1;
+  }
+
+  optional(name, most, none = -1) {
+    return this.has(name) ? this.number(this.take(name), most) : none;
+  }
+
+  // whether a part that may be left out is there, saying the only thing that it may
+  says(name, only) {
+    const text = this.take(name);
+    this.fits &&= text === undefined || text === only;
+    return text === only;
+  }
 }
 
-function followLink() {
-  const found = readLink();
-  if (!found) return false;
-  Object.assign(state, found[0]);
-  found[1].forEach((choices, at) => Object.assign(panes[at], choices));
-  return true;
+function writeAddress(parts) {
+  if (CAN_LINK) history.replaceState(null, "", `#${new URLSearchParams(parts)}`);
+}
+
+function drawLink() {
+  $("copy").hidden = !CAN_LINK;
+  $("copy").textContent = LINK_WORDS[state.language].copy;
 }
 
 async function copyLink() {
+  const said = LINK_WORDS[state.language];
   let copied = true;
   try {
     await navigator.clipboard.writeText(location.href);
@@ -86,6 +70,12 @@ async function copyLink() {
     field.remove();
     $("copy").focus();
   }
-  $("copy").textContent = $("spoken").textContent = copied ? words.copied : words.notCopied;
-  setTimeout(() => ($("copy").textContent = words.copyLink), 2500);
+  $("copy").textContent = $("spoken").textContent = copied ? said.copied : said.failed;
+  setTimeout(drawLink, 2500);
+}
+
+// `follow` reads the address and shows what it says
+function listenLink(follow) {
+  $("copy").onclick = copyLink;
+  addEventListener("hashchange", follow);
 }

@@ -10,6 +10,18 @@ const state = {
 };
 let words = WORDS[state.language];
 
+// a step is a row of the cross-attention, in both models the same one, and what follows is faint
+const player = new Player({
+  steps: () => (state.kind === "cross" ? Math.max(0, ...panes.map((pane) => pane.picture?.rows.length ?? 0)) : 0),
+  now: () => state.step,
+  wrote: (step) => panes.map((pane) => pane.picture?.rows[step]).filter(Boolean).map(shownText).join(" · "),
+  go(step) {
+    Object.assign(state, { step, held: NONE, side: 0 });
+    rest(true);
+    writeLink();
+  },
+});
+
 // kinds of attention that either model has
 const kindsOf = (at) => ["cross", "encoder", "decoder"].filter((name) => book.models.some((model) => model[at].kinds.some(({ kind }) => kind === name)));
 const same = (a, b) => a[0] === b[0] && a[1] === b[1];
@@ -17,7 +29,7 @@ const same = (a, b) => a[0] === b[0] && a[1] === b[1];
 // ---- controls
 
 function change(values, pane = null) {
-  pause();
+  player.pause();
   Object.assign(state, { held: NONE, step: -1, side: 0 });
   Object.assign(pane ?? state, values);
   return show();
@@ -27,8 +39,7 @@ function drawTexts() {
   const { texts, model } = panes[0].sentence;
   const two = panes.length > 1;
   document.documentElement.lang = state.language;
-  $("copy").hidden = !CAN_LINK;
-  $("copy").textContent = words.copyLink;
+  drawLink();
   $("language").textContent = words.other;
   $("language").lang = words.otherLang;
   $("theme").textContent = `${words.themeName}: ${words.theme[state.theme]}`;
@@ -71,7 +82,7 @@ function drawControls() {
   $("hide").checked = state.hide && some.length > 0;
   const shares = some.map((pane) => percent(pane.kind.share)).join(" · ");
   $("sink-text").textContent = some.length ? words.sinkText([...names].join(" "), shares) : words.noSinks;
-  drawPlayer();
+  player.draw();
 }
 
 // What stands in a pane beside its pictures.
@@ -89,7 +100,7 @@ function drawPane(pane) {
     "matrix-axes": `${words.across[kind.keys]} · ${words.down[kind.rows]}`,
     "lines-axes": `${words.left[kind.keys]} ↔ ${words.right[kind.rows]}`,
   })) pane.$(name).textContent = text;
-  const layers = kind.layers.map((_, at) => [at, String(at + 1)]);
+  const layers = kind.layers.map(({ number }, at) => [at, String(number)]);
   choice(pane.id("layer"), [[-1, words.average], ...layers], pane.layer, (layer) => change({ layer, head: -1 }, pane));
   [...pane.$("layer").children].forEach((button, at) => (button.title = at ? kind.layers[at - 1].name : ""));
   for (const [name, axis] of [["strip-keys", "keys"], ["strip-rows", "rows"]]) pane.$(name).dataset.name = words.strip[kind[axis]];
@@ -102,7 +113,7 @@ async function drawThumbs(pane, turn) {
   const { kind, layer } = pane;
   if (!kind) return;
   const whole = layer < 0;
-  pane.$("head-name").textContent = whole ? words.layersName : words.headName(layer + 1);
+  pane.$("head-name").textContent = whole ? words.layersName : words.headName(kind.layers[layer].number);
   const { maps, rows, keys } = await smallMaps(pane.sentence, kind, layer);
   if (turn !== turns) return;
   const most = Math.log2(pane.side("keys").pieces.length);
@@ -118,7 +129,8 @@ async function drawThumbs(pane, turn) {
     bar.title = words.entropy(entropy.toFixed(2), most.toFixed(2));
     return [canvas, bar, element("span", "", name)];
   };
-  const each = maps.map((map, at) => [at, ...thumb(map, whole ? words.layer(at + 1) : words.head(at + 1), bits[at])]);
+  const named = (at) => (whole ? words.layer(kind.layers[at].number) : words.head(kind.layers[layer].numbers[at]));
+  const each = maps.map((map, at) => [at, ...thumb(map, named(at), bits[at])]);
   const all = whole ? each : [[-1, ...thumb(mean(maps), words.average, middle(bits))], ...each];
   choice(pane.id("head"), all, whole ? -1 : pane.head, (value) => change(whole ? { layer: value, head: -1 } : { head: value }, pane));
   for (const button of pane.$("head").children) {
@@ -174,8 +186,11 @@ function recolor(theme) {
 
 function listen() {
   listenPointer();
-  listenPlayer();
-  $("copy").onclick = copyLink;
+  listenLink(() => {
+    if (!followLink()) return;
+    player.pause();
+    show();
+  });
   $("language").onclick = () => {
     state.language = words.otherLang;
     words = WORDS[state.language];
@@ -200,11 +215,6 @@ function listen() {
   $("next").onclick = () => go(state.sentence + 1);
   $("sentence").onchange = (event) => go(Number(event.target.value));
   $("hide").onchange = (event) => change({ hide: event.target.checked });
-  addEventListener("hashchange", () => {
-    if (!followLink()) return;
-    pause();
-    show();
-  });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => (mixPalette(), show()));
 }
 

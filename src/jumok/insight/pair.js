@@ -129,13 +129,13 @@ function drawTexts() {
 
 function drawControls() {
   const { contributions, layers } = pair();
-  const numbers = (count) => [[-1, words.average], ...Array.from({ length: count }, (_, at) => [at, at + 1])];
+  const numbered = (numbers) => [[-1, words.average], ...numbers.map((number, at) => [at, number])];
   $("show").parentNode.hidden = !contributions;
   choice("show", [[true, words.adds], [false, words.cosine]], shown.adds, (adds) => change({ adds }));
   choice("unit", [[true, words.words], [false, words.pieces]], state.words, (value) => change({ words: value, held: NONE }));
-  choice("layer", numbers(layers.length), state.layer, (layer) => change({ layer, head: -1 }));
+  choice("layer", numbered(layers.map(({ number }) => number)), state.layer, (layer) => change({ layer, head: -1 }));
   $("head").parentNode.hidden = state.layer < 0;
-  choice("head", numbers(layers[state.layer]?.heads ?? 0), state.head, (head) => change({ head }));
+  choice("head", numbered(layers[state.layer]?.numbers ?? []), state.head, (head) => change({ head }));
   layers.forEach(({ name }, at) => ($("layer").children[at + 1].title = name));
 }
 

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jumok.files import atomic_write
+from jumok.insight.choice import EVERYTHING, Choice, Chosen
 from jumok.insight.figures import canvas, drawable, fonts, png
 from jumok.insight.maps import SPECIAL, Map, Weights, as_map, join_words, word_ids, word_labels
 from jumok.insight.viewer import fill_page, pack
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # takes away (orange) - nothing - adds (blue), for all eyes; those of pair.css in the light
 COLORS = ("#7a3100", "#c05f10", "#f2c48f", "#f7f5f0", "#a9d2e0", "#32839e", "#0b3550")
@@ -38,6 +40,7 @@ class PairView:
         rest: what belongs to no pair of tokens, a bias for example.
         model: a line on the model, shown under the title.
         words: for each sentence the word number of each piece; by default by the rule of `maps.word_ids`.
+        choice: which of the maps are shown.
     """
 
     texts: tuple[str, str]
@@ -49,6 +52,12 @@ class PairView:
     rest: float = 0.0
     model: str = ""
     words: tuple[Sequence[int], Sequence[int]] | None = None
+    choice: Choice = EVERYTHING
+
+    def chosen(self) -> list[tuple[Chosen, Chosen]]:
+        """What is shown of each layer, for the first and for the second sentence."""
+        first, second = map(self.choice.pick, self.maps)
+        return list(zip(first, second, strict=True))
 
 
 def write_pair_page(path: Path, views: Sequence[PairView], title: str) -> None:
@@ -70,7 +79,12 @@ def pair_page(views: Sequence[PairView], title: str) -> str:
 
 
 def pair_png(view: PairView) -> bytes:
-    """What each pair of words adds to the similarity (without contributions: its cosine), as a PNG file.
+    """`pair_figure` as a PNG file."""
+    return png(pair_figure(view))
+
+
+def pair_figure(view: PairView) -> "Figure":
+    """What each pair of words adds to the similarity (without contributions: its cosine).
 
     Raises `ValueError` as `pair_page` does, `UserError` if matplotlib is not installed.
     """
@@ -87,7 +101,7 @@ def pair_png(view: PairView) -> bytes:
     _draw(axis, values, rows, columns)
     figure.suptitle(f"similarity {_signed(view.similarity)}: {what}", fontsize=11)
     figure.colorbar(axis.images[0], ax=axis, shrink=0.8, panchor=False)
-    return png(figure)
+    return figure
 
 
 def sum_words(values: Weights, rows: Sequence[int], columns: Sequence[int]) -> Map:
@@ -119,7 +133,6 @@ def pack_signed(values: Map) -> str:
 
 def _pair(view: PairView) -> dict[str, Any]:
     _check(view)
-    first, second = ({name: as_map(weights) for name, weights in maps.items()} for maps in view.maps)
     return {
         "texts": list(view.texts),
         "model": view.model,
@@ -129,7 +142,14 @@ def _pair(view: PairView) -> dict[str, Any]:
         "cosines": pack_signed(as_map(view.cosines)),
         "contributions": None if view.contributions is None else pack_signed(as_map(view.contributions)),
         "layers": [
-            {"name": name, "heads": len(first[name]), "data": [pack(first[name]), pack(second[name])]} for name in first
+            {
+                "name": first.name,
+                "number": first.layer,
+                "heads": len(first.heads),
+                "numbers": list(first.heads),
+                "data": [pack(first.weights), pack(second.weights)],
+            }
+            for first, second in view.chosen()
         ],
     }
 

@@ -146,12 +146,20 @@ function sizeBoards(paper = false) {
   }
 }
 
+// relative luminance as WCAG 2 has it; below 0.179 white is read better than black, above it black
+function luminance(color) {
+  const [red, green, blue] = color.map((value) => (value <= 10 ? value / 3294.6 : ((value / 255 + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+}
+
 function drawPictures() {
-  const { rows, keys, values, most, self } = shown;
-  drawBoard("matrix", AXES, rows, keys, values, signed, -most || -1, most || 1);
+  const { rows, keys, values, self } = shown;
+  const most = shown.most || 1;
+  drawBoard("matrix", AXES, rows, keys, values, signed, -most, most);
   const figures = values.length > 900 ? [] : [...values].map((value) => {
     const text = figure(value);
-    return element("span", Math.abs(value) > 0.62 * most ? "deep" : "", Number(text.replace("−", "")) ? text : "");
+    const deep = luminance(signed[Math.round((255 * (value + most)) / (2 * most))]) < 0.179;
+    return element("span", deep ? "deep" : "", Number(text.replace("−", "")) ? text : "");
   });
   part("matrix", ".figures").replaceChildren(...figures);
   self.forEach((picture, side) => {

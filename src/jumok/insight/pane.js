@@ -158,7 +158,7 @@ class Pane {
     if (byRow) this.reveal("strip-rows", row);
     if (byRow && order.length) this.reveal("strip-keys", order[0]);
     for (const node of this.marked) {
-      node.classList.remove("on", "warm", "strong");
+      node.classList.remove("on", "warm");
       node.style.removeProperty("--w");
     }
     this.marked = [];
@@ -166,10 +166,7 @@ class Pane {
       for (const each of names) {
         const node = this.$(each).children[at];
         node.classList.add(name);
-        if (weight !== undefined) {
-          node.style.setProperty("--w", Math.min(1, weight).toFixed(3));
-          node.classList.toggle("strong", weight > 0.55);
-        }
+        if (weight !== undefined) node.style.setProperty("--w", Math.min(1, weight).toFixed(3));
         this.marked.push(node);
       }
     };

@@ -54,11 +54,11 @@ function rest(speak = false) {
     if (speak) $("spoken").textContent = panes.filter((pane) => pane.now[0] >= 0).map((pane) => pane.$("found").textContent).join(" ");
   }
   for (const pane of panes) pane.fade(state.step);
-  drawPlayer();
+  player.draw();
 }
 
 function hold(pane, place) {
-  pause();
+  player.pause();
   Object.assign(state, { held: place, side: pane.number, step: -1 });
   rest();
   writeLink();
@@ -122,11 +122,9 @@ function listenPointer() {
 function move(event, pane, flat) {
   const [row, key] = pane.now;
   const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
-  const plain = !(event.ctrlKey || event.metaKey || event.altKey);
   if (event.key === "Escape") hold(pane, NONE);
   else if (event.key === "Enter") hold(pane, pane.now);
-  else if (event.key.toLowerCase() === "p" && plain) play();
-  else if (!step || (flat && step[1])) return;
+  else if (!player.plays(event) && (!step || (flat && step[1]))) return;
   event.preventDefault();
   if (!step) return;
   const { rows, keys } = pane.picture;

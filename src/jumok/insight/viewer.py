@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from jumok.files import atomic_write
+from jumok.insight.choice import EVERYTHING, Choice, Chosen
 from jumok.insight.maps import (
     SPECIAL,
     Map,
@@ -29,14 +30,18 @@ from jumok.insight.maps import (
 from jumok.insight.recorded import Kind, kind_of
 
 # kind -> whose pieces are its rows, whose its keys; `read` is what the decoder had read when it wrote a row
-_SIDES: dict[Kind, tuple[str, str]] = {
+SIDES: dict[Kind, tuple[str, str]] = {
     "cross": ("target", "source"),
     "encoder": ("source", "source"),
     "decoder": ("target", "read"),
 }
+LARGEST = 100_000_000  # weights of a page: more would be a file of over 25 MB
 THUMB = 64  # rows and keys past which a map's small picture is made here, so that the page need not unpack every layer
 _STYLES = ("page.css", "panes.css")
-_SCRIPTS = ("common.js", "data.js", "views.js", "words.js", "pane.js", "point.js", "link.js", "player.js", "page.js")
+_SCRIPTS = (
+    "common.js", "data.js", "views.js", "words.js", "pane.js", "point.js", "link.js", "page_link.js", "player.js",
+    "page.js",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,7 @@ class AttentionView:
         model: a line on the model, shown under the title.
         source_words, target_words: word number of each piece; by default by the rule of `maps.word_ids`.
         begin: the decoder's first input.
+        choice: which of the maps are shown.
     """
 
     source: Sequence[str]
@@ -64,6 +70,20 @@ class AttentionView:
     source_words: Sequence[int] | None = None
     target_words: Sequence[int] | None = None
     begin: str = "<s>"
+    choice: Choice = EVERYTHING
+
+    @property
+    def size(self) -> int:
+        """How many weights are shown of it."""
+        return sum(chosen.weights.size for chosen in self.choice.pick(self.maps))
+
+    def sides(self) -> dict[str, tuple[list[str], list[int]]]:
+        """Pieces and their word numbers of the "source", the "target", and what was "read" for each target piece."""
+        source, target = list(self.source), list(self.target)
+        source_words = list(self.source_words or word_ids(source))
+        target_words = list(self.target_words or word_ids(target))
+        read = [self.begin, *target[:-1]], [0, *(word + 1 for word in target_words[:-1])]
+        return {"source": (source, source_words), "target": (target, target_words), "read": read}
 
     def _repr_html_(self) -> str:
         """The page of this sentence, in a notebook."""
@@ -155,25 +175,18 @@ def _deflate(content: bytes) -> bytes:
 
 
 def _sentence(view: AttentionView) -> dict[str, Any]:
-    source, target = list(view.source), list(view.target)
-    source_words = list(view.source_words or word_ids(source))
-    target_words = list(view.target_words or word_ids(target))
-    sides = {
-        "source": (source, source_words),
-        "target": (target, target_words),
-        "read": ([view.begin, *target[:-1]], [0, *(word + 1 for word in target_words[:-1])]),
-    }
-    groups: dict[Kind, dict[str, Map]] = {kind: {} for kind in _SIDES}
-    for name, weights in view.maps.items():
-        kind = kind_of(name)
-        groups[kind][name] = _checked(name, as_map(weights), *(sides[side][0] for side in _SIDES[kind]))
+    sides = view.sides()
+    groups: dict[Kind, list[Chosen]] = {kind: [] for kind in SIDES}
+    for chosen in view.choice.pick(view.maps):
+        kind = kind_of(chosen.name)
+        groups[kind].append(_checked(chosen, *(sides[side][0] for side in SIDES[kind])))
     if not view.maps:
         raise ValueError("a page needs at least one map")
     return {
         "texts": {"source": view.source_text, "output": view.output_text, "reference": view.reference},
         "model": view.model,
         "sides": {name: _side(pieces, words) for name, (pieces, words) in sides.items()},
-        "kinds": [_kind(kind, maps, sides[_SIDES[kind][1]][0]) for kind, maps in groups.items() if maps],
+        "kinds": [_kind(kind, layers, sides[SIDES[kind][1]][0]) for kind, layers in groups.items() if layers],
     }
 
 
@@ -186,9 +199,9 @@ def _side(pieces: list[str], words: list[int]) -> dict[str, Any]:
     }
 
 
-def _kind(kind: Kind, maps: dict[str, Map], keys: list[str]) -> dict[str, Any]:
-    mean = average(list(maps.values()))
-    rows_side, keys_side = _SIDES[kind]
+def _kind(kind: Kind, layers: list[Chosen], keys: list[str]) -> dict[str, Any]:
+    mean = average([layer.weights for layer in layers])
+    rows_side, keys_side = SIDES[kind]
     hidden = sinks(keys, mean)
     # over all rows and layers: how much the page says is hidden
     share = float(received(mean)[hidden].sum())
@@ -200,21 +213,24 @@ def _kind(kind: Kind, maps: dict[str, Map], keys: list[str]) -> dict[str, Any]:
         "sinks": hidden,
         "share": round(share, 4),
         "average": pack(mean[None]),
-        "thumbs": pack(thumbs(np.stack([weights.mean(0) for weights in maps.values()]))) if small else None,
+        "thumbs": pack(thumbs(np.stack([layer.weights.mean(0) for layer in layers]))) if small else None,
         "layers": [
             {
-                "name": name,
-                "heads": len(weights),
-                "entropy": [round(float(bits), 3) for bits in entropy(weights)],
-                "thumbs": pack(thumbs(weights)) if small else None,
-                "data": pack(weights),
+                "name": layer.name,
+                "number": layer.layer,
+                "heads": len(layer.weights),
+                "numbers": list(layer.heads),
+                "entropy": [round(float(bits), 3) for bits in entropy(layer.weights)],
+                "thumbs": pack(thumbs(layer.weights)) if small else None,
+                "data": pack(layer.weights),
             }
-            for name, weights in maps.items()
+            for layer in layers
         ],
     }
 
 
-def _checked(name: str, weights: Map, rows: Sequence[str], keys: Sequence[str]) -> Map:
-    if weights.ndim != 3 or weights.shape[1:] != (len(rows), len(keys)):
-        raise ValueError(f"{name} is {weights.shape}, but there are {len(rows)} rows and {len(keys)} keys (H, Q, K)")
-    return weights
+def _checked(chosen: Chosen, rows: Sequence[str], keys: Sequence[str]) -> Chosen:
+    shape = chosen.weights.shape
+    if len(shape) != 3 or shape[1:] != (len(rows), len(keys)):
+        raise ValueError(f"{chosen.name} is {shape}, but there are {len(rows)} rows and {len(keys)} keys (H, Q, K)")
+    return chosen

@@ -39,8 +39,6 @@ const WORDS = {
     linesLabel: "Lines between the words. Use the up and down keys.",
     entropy: (bits, most) => `entropy ${bits} of at most ${most} bits`,
     model: (n) => `Model ${n}`, noKind: (title) => `This model has no ${title} here.`,
-    copyLink: "Copy link", copied: "Link copied", notCopied: "Copy it from the address bar",
-    stepName: "Step", play: "Play", pause: "Pause", nextStep: "Next step", noStep: "all", stepSaid: (n, of, word) => `step ${n} of ${of}: ${word}`,
     failed: (message) => `The weights of this page cannot be read (${message}). Open it in a current browser.`,
   },
   ko: {
@@ -81,8 +79,6 @@ const WORDS = {
     linesLabel: "단어 사이의 선입니다. 위아래 화살표 키를 쓰세요.",
     entropy: (bits, most) => `엔트로피 ${bits}비트 (최대 ${most}비트)`,
     model: (n) => `모델 ${n}`, noKind: (title) => `이 모델에는 여기에 ${title}이 없습니다.`,
-    copyLink: "링크 복사", copied: "링크를 복사했습니다", notCopied: "주소창에서 복사하세요",
-    stepName: "단계", play: "재생", pause: "멈춤", nextStep: "다음 단계", noStep: "전체", stepSaid: (n, of, word) => `${of}단계 중 ${n}단계: ${word}`,
     failed: (message) => `이 페이지의 가중치를 읽을 수 없습니다 (${message}). 최신 브라우저로 열어 주세요.`,
   },
 };

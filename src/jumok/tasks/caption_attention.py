@@ -10,6 +10,7 @@ from jumok.data.tokenizer import BEGIN, END
 from jumok.decoding.search import SearchOptions
 from jumok.errors import UserError
 from jumok.insight.caption_viewer import CaptionView
+from jumok.insight.choice import EVERYTHING, Choice
 from jumok.insight.record import record
 from jumok.tasks.caption_predict import Captioner
 from jumok.tasks.classify_attention import SHARPEST, photo_pixels
@@ -17,11 +18,17 @@ from jumok.tasks.inference import evaluating
 
 
 def attention_view(
-    captioner: Captioner, photo: Path, caption: str | None = None, options: SearchOptions | None = None
+    captioner: Captioner,
+    photo: Path,
+    caption: str | None = None,
+    options: SearchOptions | None = None,
+    *,
+    choice: Choice = EVERYTHING,
 ) -> CaptionView:
-    """Where every layer and head of the decoder looked in `photo`: one forced pass over its best caption, or `caption`.
+    """Where the chosen layers and heads of the decoder looked: one forced pass over the best caption, or `caption`.
 
-    Raises `UserError` for a photo that cannot be read, and for an ensemble.
+    Raises `Unseen` for a photo that cannot be read, `UserError` for an ensemble and for a layer or head that does not
+    exist.
     """
     if len(captioner.models) > 1:
         raise UserError("attention is seen in one run at a time; name a single run")
@@ -40,12 +47,15 @@ def attention_view(
         model.decoder(encoded, forced)
     assert encoded.grid is not None
     (end,) = tokenizer.pieces([END])
-    return CaptionView(
+    view = CaptionView(
         photo=centre(sharp, min(sharp.shape[:2])),
         pieces=[*tokenizer.pieces(pieces), end],
         maps={name: weights[0] for name, weights in maps.items()},
         prefix=encoded.prefix,
         grid=encoded.grid,
         caption=tokenizer.decode(pieces),
-        model=f"{model.config.encoder} and {model.config.decoder}, {len(maps)} layers that look",
+        model=f"{model.config.encoder} and {model.config.decoder}, {len(maps)} layers that look{choice.noted()}",
+        choice=choice,
     )
+    view.chosen()  # exists
+    return view

@@ -5,19 +5,25 @@ import torch
 from torch import nn
 
 from jumok.errors import UserError
+from jumok.insight.choice import EVERYTHING, Choice
 from jumok.insight.pair_viewer import PairView
 from jumok.metrics.similarity import Vectors, cosines
 from jumok.nn.pooling import MeanPool, SqrtPool, WeightedPool
+from jumok.tasks.attention_models import check_attention
 from jumok.tasks.embed_predict import SentenceEmbedder
 
 
-def pair_view(embedder: SentenceEmbedder, first: str, second: str) -> PairView:
-    """Both sentences with the cosine of their vectors, token by token, and every layer's attention in each.
+def pair_view(
+    embedder: SentenceEmbedder, first: str, second: str, *, run: str = "the run", choice: Choice = EVERYTHING
+) -> PairView:
+    """Both sentences with the cosine of their vectors, token by token, and the chosen layers' attention in each.
 
     Where a vector is a sum over tokens, ``v = (sum_i w_i P x_i + b) / |..|``, the cosine is the sum over all pairs of
     tokens of ``w_i P x_i . w_j P y_j / (|..| |..|)``, and what the bias adds. Raises `UserError` for a sentence without
-    text.
+    text, and for a layer or head that does not exist; `run` is the encoder's name in the message.
     """
+    if not choice.everything:
+        check_attention(embedder.model, run)
     if not all(map(embedder.normal, (first, second))):
         raise UserError("a sentence has no text to look at; give two sentences")
     read = [embedder.tokens(text) for text in (first, second)]
@@ -31,7 +37,7 @@ def pair_view(embedder: SentenceEmbedder, first: str, second: str) -> PairView:
         rest = similarity - float(contributions.sum())
     units = [features / np.linalg.norm(features, axis=1, keepdims=True).clip(1e-12) for features, _ in seen]
     config = embedder.model.config
-    return PairView(
+    view = PairView(
         texts=(embedder.normal(first), embedder.normal(second)),
         pieces=(read[0][1], read[1][1]),
         similarity=similarity,
@@ -39,8 +45,11 @@ def pair_view(embedder: SentenceEmbedder, first: str, second: str) -> PairView:
         contributions=contributions,
         maps=(seen[0][1], seen[1][1]),
         rest=rest,
-        model=f"{config.architecture}, {config.pool} pooling, {config.width} numbers a vector",
+        model=f"{config.architecture}, {config.pool} pooling, {config.width} numbers a vector{choice.noted()}",
+        choice=choice,
     )
+    view.chosen()  # exists
+    return view
 
 
 def _parts(embedder: SentenceEmbedder, tokens: list[int], features: Vectors) -> Vectors | None:

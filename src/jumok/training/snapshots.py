@@ -98,12 +98,22 @@ class Snapshots:
         for name in reversed(names):
             damage = self._damage(self.folder / name)
             if damage is None:
-                state = json.loads((self.folder / name / "state.json").read_text(encoding="utf-8"))
-                return Snapshot(self.folder / name, state)
+                return self._open(name)
             warn(f"the saved state {self.folder / name} is damaged ({damage}); trying the one before it")
         if names:
             raise UserError(f"no saved state in {self.folder} is whole; restore one, or train into another run=")
         return None
+
+    def whole(self, warn: Callable[[str], None]) -> list[Snapshot]:
+        """The saved states in the order of their steps; a damaged one is named through `warn` and left out."""
+        found = {}
+        for path in self._all():
+            damage = self._damage(path)
+            if damage is None:
+                found[_order(path)[0]] = self._open(path.name)  # of a step that was saved twice the later one
+            else:
+                warn(f"the saved state {path} is damaged ({damage}); it is left out")
+        return list(found.values())
 
     def latest(self) -> str | None:
         """The name of the newest saved state."""
@@ -125,6 +135,9 @@ class Snapshots:
     def average(self, name: str) -> dict[str, Tensor]:
         """Weights kept by `add_average`. Raises `UserError` if they are damaged."""
         return read_tensors(self.folder / "averages" / name)
+
+    def _open(self, name: str) -> Snapshot:
+        return Snapshot(self.folder / name, json.loads((self.folder / name / "state.json").read_text(encoding="utf-8")))
 
     def _all(self) -> list[Path]:
         """Every state, oldest first."""
