@@ -16,14 +16,16 @@ Windows = Annotated[
     bool,
     typer.Option("--windows", help="Read lines longer than the model in windows, and take their mean; else cut them."),
 ]
-BatchTokens = Annotated[int, typer.Option(min=1, help="Pieces read together: more is faster, needs more memory.")]
+BatchTokens = Annotated[
+    int, typer.Option(min=1, help="Pieces read together: more is faster on a GPU, needs more memory.")
+]
 
 
 def embed(
     run: options.RunPath,
     output: Annotated[Path, typer.Option("--output", "-o", help="The .npy file to write.")],
     windows: Windows = False,
-    batch_tokens: BatchTokens = 8192,
+    batch_tokens: BatchTokens = 2048,
     precision: options.ImagePrecisionOption = options.ImagePrecision.fp32,
     device: options.Device = "auto",
 ) -> None:
@@ -66,7 +68,7 @@ def search(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a query.")] = False,
     windows: Windows = False,
-    batch_tokens: BatchTokens = 8192,
+    batch_tokens: BatchTokens = 2048,
     precision: options.ImagePrecisionOption = options.ImagePrecision.fp32,
     device: options.Device = "auto",
 ) -> None:
