@@ -22,7 +22,7 @@ from jumok.errors import UserError
 from jumok.models.sentence_encoder import SentenceEncoder
 from jumok.tasks.embed import EmbedRecipe
 from jumok.tasks.embed_attention import pair_view
-from jumok.tasks.embed_data import mixed_batches
+from jumok.tasks.embed_data import mixed_batches, short_names
 from jumok.tasks.embed_evaluate import evaluate
 from jumok.tasks.embed_predict import SentenceEmbedder
 from jumok.training.run import Run
@@ -95,8 +95,9 @@ def test_a_run_stopped_in_the_middle_of_an_epoch_goes_on_bit_for_bit(
         return recipe_values(sentence_data, tmp_path / run, model, steps=steps, schedule="constant", ema=0.9)
 
     train_run(values("whole", 7))
-    for steps in (3, 7):
-        sentences.train_embedder(make_recipe(values("parts", steps)), resume=steps > 3, say=lambda _: None)
+    # of five steps an epoch; at the fourth both are validated, so that both choose the best of the same
+    for steps in (4, 7):
+        sentences.train_embedder(make_recipe(values("parts", steps)), resume=steps > 4, say=lambda _: None)
     kept = [line for line in losses(tmp_path / "parts") if "loss" in line]
     assert kept == [line for line in losses(tmp_path / "whole") if "loss" in line]
     one, other = (Run.open(tmp_path / name).weights() for name in ("parts", "whole"))
@@ -304,3 +305,10 @@ def test_every_objective_is_learnt(sentence_data: Path, tmp_path: Path) -> None:
     assert len(after["log_scales"]) == 1
     assert not torch.equal(after["classifier.weight"], before["classifier.weight"])
     assert Run.open(run).config["model"]["labels"] == ["other", "same"]
+
+
+def test_files_of_one_name_are_told_apart_by_their_folders() -> None:
+    names = ["sts/stsb/dev.csv", "sts/korsts/dev.tsv.gz", "other/test.tsv"]
+    assert short_names([Path(name) for name in names]) == ["stsb/dev", "korsts/dev", "other/test"]
+    assert short_names([Path("a/dev.csv"), Path("b/test.csv")]) == ["dev", "test"]
+    assert short_names([]) == []

@@ -33,6 +33,7 @@ from jumok.tasks.embed_data import (
     mixed_batches,
     partners,
     read_sources,
+    short_names,
 )
 from jumok.tasks.embed_evaluate import retrieve, similarities
 from jumok.tasks.embed_options import (
@@ -244,13 +245,13 @@ class EmbedTask:
         embedder = SentenceEmbedder(model, self.tokenizer, lowercase=self.recipe.data.lowercase)
         scores: dict[str, float] = {}
         found = []
-        for pairs in self.val:
-            report(f"comparing {len(pairs):,} pairs of {pairs.name}")
+        for pairs, name in zip(self.val, short_names([pairs.path for pairs in self.val]), strict=True):
+            report(f"comparing {len(pairs):,} pairs of {name}")
             ours, _ = similarities(embedder, pairs.lefts, pairs.rights)
             one = correlation(ours.tolist(), pairs.grades)
             found.append((one, float(((ours - pairs.grades) ** 2).mean())))
             if len(self.val) > 1:
-                scores[f"spearman_{pairs.path.stem}"] = one.spearman
+                scores[f"spearman_{name}"] = one.spearman
         if found:
             scores["spearman"] = sum(one.spearman for one, _ in found) / len(found)
             scores["pearson"] = sum(one.pearson for one, _ in found) / len(found)

@@ -67,6 +67,14 @@ def files_of(data: SentenceData, names: Sequence[str]) -> list[Path]:
     return [folder / name for name in names]
 
 
+def short_names(paths: Sequence[Path]) -> list[str]:
+    """Each path by its own name without an ending, with as many folders before it as it takes to tell them apart."""
+    parts = [(*path.parent.parts, path.name.split(".")[0]) for path in paths]
+    counts = range(1, 1 + max(map(len, parts), default=0))
+    tries = (["/".join(part[-count:]) for part in parts] for count in counts)
+    return next((names for names in tries if len(set(names)) == len(paths)), [str(path) for path in paths])
+
+
 def known_labels(data: SentenceData, objectives: Sequence[Objective]) -> tuple[str, ...]:
     """The labels of all pairs with one, in their alphabetical order."""
     found: set[str] = set()
