@@ -150,6 +150,9 @@ def test_a_damaged_run_is_named(home: Path, tmp_path: Path) -> None:
 
 def test_the_demo_shows_what_it_learnt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    # data of an earlier demo are used again: fewer here
+    data = sentences.write_data(tmp_path / "runs" / "demo-embed-data" / "embed")
+    (data / "README.txt").write_text("all of it is there")
     changes = ["training.steps=2", "training.epochs=null", "training.schedule=constant", "training.validate_every=2"]
     result = jumok(
         "demo", "embed", *changes, "model.dim=16", "model.heads=2", "model.depth=1", "training.batch_pairs=16"
@@ -157,4 +160,6 @@ def test_the_demo_shows_what_it_learnt(tmp_path: Path, monkeypatch: pytest.Monke
     assert result.code == 0, result.err
     assert "the paraphrase is found" in result.out
     assert "tf-idf of characters" in result.out
+    apart = next(line for line in result.out.splitlines() if "a swap is told apart" in line)
+    assert float(apart.split()[-1]) == 50, "who counts words cannot tell who stands where"
     assert (tmp_path / "attention.html").is_file()

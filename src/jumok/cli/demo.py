@@ -117,7 +117,7 @@ def _embedded(recipe: "EmbedRecipe", output: Path) -> None:
     )
     rows = [
         ("the paraphrase is found, both ways", shown.ours.found, shown.counted.found),
-        ("told from its own words, things in each other's place (chance 50)", shown.ours.apart, shown.counted.apart),
+        ("a swap is told apart: its words, things exchanged (chance 50)", shown.ours.apart, shown.counted.apart),
         ("Spearman x 100 with the grades", shown.ours.spearman, shown.counted.spearman),
     ]
     scores = [

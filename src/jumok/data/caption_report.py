@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from jumok.data.bars import bars
 from jumok.data.captions import CaptionSet
 from jumok.data.image_file import ABSENT
 from jumok.data.image_pass import (
@@ -16,7 +17,6 @@ from jumok.data.image_pass import (
     Pass,
     PixelPart,
     PixelReport,
-    bars,
     named,
     pixel_part,
     read_pixels,

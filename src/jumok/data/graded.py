@@ -4,15 +4,15 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from jumok.data.lists import json_rows, named_columns
-from jumok.data.text import normalized, read_lines
+from jumok.data.text import count_changes, normalized, read_lines
 from jumok.errors import UserError
 
 _FIRST, _SECOND = ("sentence1", "sentence_a", "left", "anchor", "text1"), ("sentence2", "sentence_b", "right", "text2")
 _SCORE = ("score", "relatedness_score", "similarity", "grade")
 _LABEL = ("label", "entailment_judgment", "entailment_label", "gold_label")
+_UNDECIDED = "-"  # SNLI's label of a pair on which people did not agree
 STS, SICK = (0.0, 5.0), (1.0, 5.0)
 
 
@@ -20,8 +20,8 @@ STS, SICK = (0.0, 5.0), (1.0, 5.0)
 class GradedPairs:
     """Sentence pairs of a file, each with a grade (`low` to `high`) or a label, or both (None where there is none).
 
-    `empty` counts pairs that were left out because a side is, `outside` those whose grade is out of its range, with
-    the first of them named in `notices`.
+    `skipped` says where pairs stand that were left out because a side is empty, `strays` where those do whose grade is
+    out of its range, with the first of them named in `notices`; `changed` counts the texts that NFC altered.
     """
 
     name: str
@@ -32,12 +32,23 @@ class GradedPairs:
     labels: list[str | None]
     low: float
     high: float
-    empty: int = 0
-    outside: int = 0
+    skipped: tuple[str, ...] = ()
+    strays: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
+    changed: int = 0
 
     def __len__(self) -> int:
         return len(self.lefts)
+
+    @property
+    def empty(self) -> int:
+        """How many were left out because a side is empty."""
+        return len(self.skipped)
+
+    @property
+    def outside(self) -> int:
+        """How many were left out because their grade is out of its range."""
+        return len(self.strays)
 
     @property
     def grades(self) -> list[float]:
@@ -46,17 +57,6 @@ class GradedPairs:
         if len(scores) != len(self.scores):
             raise UserError(f"{self.path}: {len(self.scores) - len(scores):,} pairs have no score; add a column score")
         return [(score - self.low) / (self.high - self.low) for score in scores]
-
-    def where(self, kept: list[bool]) -> "GradedPairs":
-        """Only the pairs that are kept."""
-
-        def some(values: list[Any]) -> list[Any]:
-            return [value for value, keep in zip(values, kept, strict=True) if keep]
-
-        return GradedPairs(
-            self.name, self.path, some(self.lefts), some(self.rights), some(self.scores), some(self.labels),
-            self.low, self.high, self.empty, self.outside, self.notices,
-        )  # fmt: skip
 
 
 Row = tuple[str, str, str, str | None, str | None]
@@ -70,76 +70,116 @@ def read_graded(path: Path, bounds: tuple[float, float] | None = None) -> Graded
       what may follow;
     - SICK's ``.txt``: number, two sentences, relatedness (1-5), label;
     - a ``.tsv`` with a first line that names sentence1, sentence2, and score or label; or without one, two sentences
-      and a score; ``.jsonl`` with the same keys. Their scores are 0-5, or within `bounds`.
+      and a score; ``.jsonl`` with the same keys. Their scores are 0-5, or within `bounds`. SNLI's label ``-`` is none.
 
     Each may end in ``.gz``. Pairs with an empty side, and scores out of their range, are left out and counted.
     Raises `UserError` for what cannot be read, naming the line, and where no pair is left.
     """
     path = Path(path)
-    ending = Path(path.name.removesuffix(".gz")).suffix.lower()
-    if ending == ".jsonl":
+    if _ending(path) == ".jsonl":
         rows, usual = _jsonl(path), STS
     else:
         rows, usual = _table(path)
     low, high = bounds or usual
     lefts, rights, scores, labels = [], [], [], []
-    empty, outside, notices = 0, 0, []
+    skipped: list[str] = []
+    strays: list[str] = []
+    notices, changed = [], 0
     for where, left, right, given, label in rows:
-        score = None if given is None else _number(given, where)
+        score, place = None if given is None else _number(given, where), where.removeprefix(f"{path}, ")
         sides = _clean(left), _clean(right)
+        changed += count_changes([left, right])
         if not all(sides):
-            empty += 1
+            skipped.append(place)
             continue
         if score is not None and not low <= score <= high:
-            outside += 1
-            if outside == 1:
+            if not strays:
                 notices.append(f"{where}: the score {given} is not within {low:g} to {high:g}")
+            strays.append(place)
             continue
         lefts.append(sides[0])
         rights.append(sides[1])
         scores.append(score)
-        labels.append(label or None)
+        labels.append(label if label not in ("", _UNDECIDED) else None)
     if not lefts:
-        raise UserError(f"{path} holds no pair to use: {empty:,} with an empty side, {outside:,} with a score outside")
-    return GradedPairs(path.name, path, lefts, rights, scores, labels, low, high, empty, outside, tuple(notices))
+        reasons = f"{len(skipped):,} with an empty side, {len(strays):,} with a score outside"
+        raise UserError(f"{path} holds no pair to use: {reasons}")
+    left_out = tuple(skipped), tuple(strays), tuple(notices)
+    return GradedPairs(path.name, path, lefts, rights, scores, labels, low, high, *left_out, changed)
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Where the parts of a row stand: the first row, how many columns it has at least, and the places of some."""
+
+    first: int
+    columns: int
+    left: int
+    right: int
+    score: int | None
+    label: int | None
+    bounds: tuple[float, float] = STS
+
+
+def is_graded(path: Path) -> bool:
+    """Whether a file's first row has a grade or a label beside its two sentences, in a layout of `read_graded`."""
+    path = Path(path)
+    if _ending(path) == ".jsonl":
+        value = next(iter(json_rows(path)), ("", None))[1]
+        keys = {str(key).lower() for key in value} if isinstance(value, dict) else set()
+        return bool(keys & {*_SCORE, *_LABEL})
+    cells = read_lines(path, "none").lines[0].split("\t")
+    layout = _layout(cells)
+    if layout is None or layout.first == 1 or layout.score is None:
+        return layout is not None
+    try:
+        return math.isfinite(float(cells[layout.score]))
+    except ValueError:  # a third sentence, for example: a hard negative
+        return False
+
+
+def _layout(header: list[str]) -> _Layout | None:
+    """The layout of a table with this first line; None if it is none of those that are known."""
+    sides, score = named_columns(header, (_FIRST, _SECOND)), named_columns(header, (_SCORE,))
+    label = named_columns(header, (_LABEL,))
+    if sides is not None and (score is not None or label is not None):
+        bounds = SICK if header[0].strip().lower() == "pair_id" else STS
+        grade, named = (None if found is None else found[0] for found in (score, label))
+        return _Layout(1, len(header), sides[0], sides[1], grade, named, bounds)
+    if len(header) >= 7:
+        return _Layout(0, 7, 5, 6, 4, None)
+    if len(header) == 5 and header[0].isdigit():
+        return _Layout(0, 5, 1, 2, 3, 4, SICK)
+    if len(header) == 3:
+        return _Layout(0, 3, 0, 1, 2, None)
+    return None
 
 
 def _table(path: Path) -> tuple[Iterator[Row], tuple[float, float]]:
     lines = read_lines(path, "none").lines
     header = lines[0].split("\t")
-    sides, score = named_columns(header, (_FIRST, _SECOND)), named_columns(header, (_SCORE,))
-    label = named_columns(header, (_LABEL,))
-    if sides is not None and (score is not None or label is not None):
-        sick = header[0].strip().lower() == "pair_id"
-        grade, named = (None if found is None else found[0] for found in (score, label))
-        return _rows(path, lines, 1, len(header), sides[0], sides[1], grade, named), SICK if sick else STS
-    if len(header) >= 7:
-        return _rows(path, lines, 0, 7, 5, 6, 4, None), STS
-    if len(header) == 5 and header[0].isdigit():
-        return _rows(path, lines, 0, 5, 1, 2, 3, 4), SICK
-    if len(header) == 3:
-        return _rows(path, lines, 0, 3, 0, 1, 2, None), STS
-    raise UserError(
-        f"{path}, line 1: {len(header)} columns; give STS-B's seven, SICK's five, or name them in the first "
-        "line: sentence1, sentence2, score (with tabs between them)"
-    )
+    layout = _layout(header)
+    if layout is None:
+        raise UserError(
+            f"{path}, line 1: {len(header)} columns; give STS-B's seven, SICK's five, or name them in the first "
+            "line: sentence1, sentence2, score (with tabs between them)"
+        )
+    return _rows(path, lines, layout), layout.bounds
 
 
-def _rows(
-    path: Path, lines: list[str], first: int, columns: int, left: int, right: int, score: int | None, label: int | None
-) -> Iterator[Row]:
-    for number, line in enumerate(lines[first:], start=first + 1):
+def _rows(path: Path, lines: list[str], layout: _Layout) -> Iterator[Row]:
+    for number, line in enumerate(lines[layout.first :], start=layout.first + 1):
         if not line.strip():
             continue
         cells, where = line.split("\t"), f"{path}, line {number:,}"
-        if len(cells) < columns:
-            raise UserError(f"{where}: {len(cells)} columns, {columns} are expected, with tabs between them")
+        if len(cells) < layout.columns:
+            raise UserError(f"{where}: {len(cells)} columns, {layout.columns} are expected, with tabs between them")
         yield (
             where,
-            cells[left],
-            cells[right],
-            None if score is None else cells[score],
-            None if label is None else cells[label].strip(),
+            cells[layout.left],
+            cells[layout.right],
+            None if layout.score is None else cells[layout.score],
+            None if layout.label is None else cells[layout.label].strip(),
         )
 
 
@@ -153,6 +193,10 @@ def _jsonl(path: Path) -> Iterator[Row]:
             expected = '{"sentence1": "..", "sentence2": "..", "score": 3.5}'
             raise UserError(f"{where}: an object of two texts and a score is expected, like {expected}")
         yield where, left, right, None if score is None else str(score), None if label is None else str(label)
+
+
+def _ending(path: Path) -> str:
+    return Path(path.name.removesuffix(".gz")).suffix.lower()
 
 
 def _number(text: str, where: str) -> float:

@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from jumok.data.bars import bars
 from jumok.data.image_file import BadImage, Pixels, decode
 from jumok.data.image_store import F, PixelStore, Read, cores, shorter
 
@@ -18,7 +19,6 @@ SHOWN = 5  # examples named, of any kind
 
 _EDGES = (0, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 _CHUNK = 64
-_BAR = 24
 
 
 @dataclass(frozen=True)
@@ -174,14 +174,6 @@ def size_lines(part: PixelPart) -> list[str]:
     common = ", ".join(f"{width:,} x {height:,} ({count:,})" for width, height, count in part.common)
     rows = [(f"{low}+" if high is None else f"{low}-{high}", count) for low, high, count in part.bins]
     return [f"  size: {ends} pixels, most often {common}; by the shorter side:", *bars(rows)]
-
-
-def bars(rows: list[tuple[str, int]]) -> list[str]:
-    """One line a row: label, count, and a bar as long as the count is large."""
-    wide = max(len(label) for label, _ in rows)
-    most = max(1, *(count for _, count in rows))
-    drawn = ["█" * max(round(_BAR * count / most), int(count > 0)) for _, count in rows]
-    return [f"    {label:>{wide}}  {count:>9,} {bar}".rstrip() for (label, count), bar in zip(rows, drawn, strict=True)]
 
 
 Found = tuple[Pixels, tuple[int, int], bytes]

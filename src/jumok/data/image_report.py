@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from jumok.data.bars import bars
 from jumok.data.image_pass import (
     BUDGET,
     Pass,
     PixelPart,
     PixelReport,
-    bars,
     pixel_part,
     read_pixels,
     repeat_lines,

@@ -1,14 +1,26 @@
 """Generated sentences that mean the same, or nearly: scenes of the captions' grammar, said in other words.
 
-A hard negative has the very words of its anchor but another meaning ("a star left of a box", "a box left of a star"),
-so that who only counts words cannot tell them apart.
+A hard negative has the very words of the paraphrase but another meaning ("a star left of a box", "a box left of a
+star"), so that who only counts words finds both equally near.
 """
 
 import random
 from dataclasses import replace
 from pathlib import Path
 
-from jumok.data.scenes import COLOURS, HOLLOW, SHAPES, SIZES, WORDS, Scene, Thing, captions, held_out, make_scene
+from jumok.data.scenes import (
+    COLOURS,
+    HOLLOW,
+    SHAPES,
+    SIZES,
+    WORDS,
+    Scene,
+    Thing,
+    captions,
+    held_out,
+    make_scene,
+    things_in,
+)
 from jumok.files import atomic_write
 
 BEST = 5.0  # the grade of two sentences that mean the same
@@ -31,39 +43,50 @@ def swapped(scene: Scene) -> Scene | None:
     return Scene(scene.second, scene.relation, scene.first)
 
 
-def write_paraphrases(folder: Path, train: int, val: int, seed: int = 1) -> None:
+def exchanged(text: str) -> str:
+    """A sentence on two things with each in the other's place, word for word: it describes the `swapped` scene."""
+    (first, _), (second, _) = things_in(text)
+    between = text[first.stop : second.start]
+    return text[: first.start] + text[second] + between + text[first] + text[second.stop :]
+
+
+def write_paraphrases(folder: Path, train: int, val: int, seed: int = 1, each: int = 1) -> None:
     """`train.tsv` of anchor, positive and hard negative, `val.tsv` of two sentences and a grade (0-5), `corpus.txt`.
 
-    No scene of `train.tsv` is in another file; the corpus holds the first sentences of `val.tsv` and a paraphrase of
-    each, `pairs.tsv` says which belong together.
+    Of `train` scenes `train.tsv` has `each` examples, in other words every time. No scene of it is in another file; the
+    corpus holds the first sentences of `val.tsv` and a paraphrase of each, `pairs.tsv` says which belong together, and
+    has a hard negative where there is one.
     """
     rows = ["anchor\tpositive\tnegative"]
-    for scene, rng in _scenes(train, seed, "train", both=True):
-        anchor, positive = captions(scene, 2, rng)
-        other = swapped(scene)
-        assert other is not None
-        rows.append(f"{anchor}\t{positive}\t{captions(other, 1, rng)[0]}")
-    graded, pairs, corpus = ["sentence1\tsentence2\tscore"], ["anchor\tpositive"], []
+    for scene, rng in _scenes(train, seed, "train"):
+        sentences = captions(scene, 2 * each, rng)
+        for anchor, positive in zip(sentences[::2], sentences[1::2], strict=True):
+            rows.append(f"{anchor}\t{positive}\t{_negative(scene, positive)}")
+    graded, pairs, corpus = ["sentence1\tsentence2\tscore"], ["anchor\tpositive\tnegative"], []
     for scene, rng in _scenes(val, seed, "val"):
         anchor, positive = captions(scene, 2, rng)
         near = _changed(scene, rng.randrange(7), rng)
         graded.append(f"{anchor}\t{captions(near, 1, rng)[0]}\t{likeness(scene, near):.2f}")
-        pairs.append(f"{anchor}\t{positive}")
+        pairs.append(f"{anchor}\t{positive}\t{_negative(scene, positive)}")
         corpus += [anchor, positive]
     for name, lines in {"train.tsv": rows, "val.tsv": graded, "pairs.tsv": pairs, "corpus.txt": corpus}.items():
         atomic_write(folder / name, "".join(f"{line}\n" for line in lines))
 
 
-def _scenes(count: int, seed: int, split: str, *, both: bool = False) -> list[tuple[Scene, random.Random]]:
-    """Different scenes, those of ``train`` in no other split; with `both` only of two things that can be swapped."""
+def _negative(scene: Scene, text: str) -> str:
+    """The same words for another scene; nothing where there is none, for a cell of a table."""
+    return exchanged(text) if swapped(scene) else ""
+
+
+def _scenes(count: int, seed: int, split: str) -> list[tuple[Scene, random.Random]]:
+    """Different scenes, those of ``train`` and their hard negatives in no other split."""
     found: dict[Scene, random.Random] = {}
     number = 0
     while len(found) < count:
         rng = random.Random(f"{seed} {split} {number}")
         scene = make_scene(rng)
-        other = swapped(scene)
-        fits = not both or (other is not None and not held_out(other))
-        if fits and held_out(scene) != (split == "train"):
+        aside = held_out(scene) or (split == "train" and held_out(swapped(scene) or scene))
+        if aside != (split == "train"):
             found.setdefault(scene, rng)
         number += 1
     return list(found.items())

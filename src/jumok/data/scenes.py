@@ -148,6 +148,11 @@ def parse(text: str) -> Scene | None:
     return None
 
 
+def things_in(text: str) -> list[tuple[slice, Thing]]:
+    """The things that a caption names, each with the place of its words."""
+    return [(slice(*match.span()), _read(match, "a")) for match in _any_thing().finditer(text)]
+
+
 def exact_scenes(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> float | None:
     """Share (0-100) of captions that describe exactly the scene; None if a reference is no sentence of the grammar."""
     wanted = [parse(texts[0]) for texts in references]
@@ -191,6 +196,11 @@ def _patterns() -> list[tuple[re.Pattern[str], Relation | None, bool]]:
         if relation in BEHIND:
             found += [(pattern(form, where=BEHIND[relation]), relation, True) for form in WITH]
     return found
+
+
+@lru_cache(maxsize=1)
+def _any_thing() -> re.Pattern[str]:
+    return re.compile(_thing_pattern("a"))
 
 
 def _thing_pattern(name: str) -> str:

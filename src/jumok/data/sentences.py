@@ -7,7 +7,7 @@ from typing import Any
 
 from jumok.data.captions import read_captioned
 from jumok.data.lists import json_rows, named_columns
-from jumok.data.text import normalized, read_lines
+from jumok.data.text import count_changes, normalized, read_lines
 from jumok.errors import UserError
 
 _ANCHOR, _POSITIVE = ("anchor", "query", "sentence1", "text", "source"), ("positive", "sentence2", "target", "answer")
@@ -28,15 +28,25 @@ class Group:
 
 @dataclass(frozen=True)
 class Groups:
-    """The groups of some files; `empty` counts those that were left out because a side of them was."""
+    """The groups of some files.
+
+    `skipped` says where those stand that were left out because a side of them is empty, or a caption stands alone;
+    `changed` counts the texts that the normal form NFC altered.
+    """
 
     name: str
     files: tuple[Path, ...]
     groups: list[Group]
-    empty: int = 0
+    skipped: tuple[str, ...] = ()
+    changed: int = 0
 
     def __len__(self) -> int:
         return len(self.groups)
+
+    @property
+    def empty(self) -> int:
+        """How many were left out."""
+        return len(self.skipped)
 
     def without(self, texts: set[str]) -> tuple["Groups", int]:
         """The groups that hold none of these texts, and how many are left out; of captions the others stay.
@@ -48,7 +58,7 @@ class Groups:
             rest, against = (tuple(t for t in side if t not in texts) for side in (group.texts, group.negatives))
             if len(rest) == len(group.texts) or (not group.ordered and len(rest) > 1):
                 kept.append(Group(rest, against, group.ordered))
-        return Groups(self.name, self.files, kept, self.empty), len(self.groups) - len(kept)
+        return Groups(self.name, self.files, kept, self.skipped, self.changed), len(self.groups) - len(kept)
 
 
 def read_groups(files: Sequence[Path]) -> Groups:
@@ -71,22 +81,24 @@ def read_groups(files: Sequence[Path]) -> Groups:
         found = _one(paths[0])
     else:
         raise UserError(f"{len(paths)} files are named; give one file of pairs, or two that are aligned")
-    groups, empty = [], 0
-    for texts, negatives, ordered in found:
+    groups, skipped = [], []
+    for place, texts, negatives, ordered in found:
         clean, against = tuple(map(_clean, texts)), tuple(filter(None, map(_clean, negatives)))
         if not ordered:
             clean = tuple(dict.fromkeys(filter(None, clean)))  # of equal captions nothing is learnt
         if not all(clean) or not clean or (not ordered and len(clean) < 2):
-            empty += 1
+            skipped.append(place)
             continue
         groups.append(Group(clean, against, ordered))
     name = " + ".join(path.name for path in paths)
     if not groups:
-        raise UserError(f"{name} holds no sentences to learn from: {empty:,} are empty, or stand alone")
-    return Groups(name, paths, groups, empty)
+        raise UserError(f"{name} holds no sentences to learn from: {len(skipped):,} are empty, or stand alone")
+    changed = sum(count_changes([*texts, *negatives]) for _, texts, negatives, _ in found)
+    return Groups(name, paths, groups, tuple(skipped), changed)
 
 
-Found = list[tuple[Sequence[str], Sequence[str], bool]]
+Found = list[tuple[str, Sequence[str], Sequence[str], bool]]
+"""Where it stands in its file, the texts, hard negatives, whether they are in order."""
 
 
 def _aligned(left: Path, right: Path) -> Found:
@@ -96,7 +108,7 @@ def _aligned(left: Path, right: Path) -> Found:
             f"{left} has {len(sides[0]):,} lines, {right} has {len(sides[1]):,}; line n of one must mean the same as "
             "line n of the other, so find where they part company"
         )
-    return [(pair, (), True) for pair in zip(*sides, strict=True)]
+    return [(_line(number), pair, (), True) for number, pair in enumerate(zip(*sides, strict=True), start=1)]
 
 
 def _one(path: Path) -> Found:
@@ -107,8 +119,12 @@ def _one(path: Path) -> Found:
         return _jsonl(path)
     if ending in (".json", ".csv"):
         captioned = read_captioned(path)
-        return [(captions, (), False) for captions in captioned.captions]
-    return [((line,), (), True) for line in read_lines(path, "none").lines]
+        return [
+            (image.name, captions, (), False)
+            for image, captions in zip(captioned.paths, captioned.captions, strict=True)
+        ]
+    lines = read_lines(path, "none").lines
+    return [(_line(number), (line,), (), True) for number, line in enumerate(lines, start=1)]
 
 
 def _tsv(path: Path) -> Found:
@@ -128,7 +144,7 @@ def _tsv(path: Path) -> Found:
                 f"{path}, line {number:,}: {len(cells)} columns, {max(2, len(rows[0]))} are expected; write a "
                 "sentence, a tab, what means the same (and, after more tabs, what does not)"
             )
-        found.append(((cells[one], cells[other]), [cells[i] for i in negatives], True))
+        found.append((_line(number), (cells[one], cells[other]), [cells[i] for i in negatives], True))
     return found
 
 
@@ -139,7 +155,7 @@ def _captions(path: Path, rows: Sequence[Sequence[str]]) -> Found:
         if len(cells) != len(rows[0]):
             raise UserError(f"{path}, line {number:,}: {len(cells)} columns, {len(rows[0])} are expected")
         images.setdefault(cells[0].partition("#")[0], []).append(cells[-1])
-    return [(captions, (), False) for captions in images.values()]
+    return [(image, captions, (), False) for image, captions in images.items()]
 
 
 def _is_image(cell: str) -> bool:
@@ -150,17 +166,21 @@ def _is_image(cell: str) -> bool:
 def _jsonl(path: Path) -> Found:
     found: Found = []
     for where, value in json_rows(path):
-        given = value if isinstance(value, dict) else {}
+        given, place = value if isinstance(value, dict) else {}, where.removeprefix(f"{path}, ")
         if "captions" in given:
-            found.append((_texts(given["captions"], where, "captions"), (), False))
+            found.append((place, _texts(given["captions"], where, "captions"), (), False))
             continue
         sides = [next((given[key] for key in keys if key in given), None) for keys in (_ANCHOR, _POSITIVE)]
         if not all(isinstance(side, str) for side in sides):
             expected = '{"anchor": "..", "positive": "..", "negatives": [".."]}'
             raise UserError(f"{where}: an object of texts is expected, like {expected}")
         negatives = given.get("negatives", [given["negative"]] if "negative" in given else [])
-        found.append(([str(side) for side in sides], _texts(negatives, where, "negatives"), True))
+        found.append((place, [str(side) for side in sides], _texts(negatives, where, "negatives"), True))
     return found
+
+
+def _line(number: int) -> str:
+    return f"line {number:,}"
 
 
 def _texts(value: Any, where: str, key: str) -> list[str]:

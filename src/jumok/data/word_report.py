@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from jumok.data.bars import bars
 from jumok.data.charset import Charset
 from jumok.data.image_file import ABSENT, Pixels
 from jumok.data.image_pass import (
@@ -12,7 +13,6 @@ from jumok.data.image_pass import (
     Pass,
     PixelPart,
     PixelReport,
-    bars,
     pixel_part,
     read_each,
     repeat_lines,

@@ -22,6 +22,7 @@ class CaptionerOptions(FromPreset, ImageToTextConfig):
     tied: ClassVar[bool] = True  # type: ignore[misc]
     tokens: ClassVar[Literal["cells"]] = "cells"  # type: ignore[misc]
     prefix: ClassVar[int] = 1  # type: ignore[misc]
+    parts: ClassVar[None] = None  # type: ignore[misc]
     decoder: Literal["transformer", "lstm"] = Field(
         "transformer", description="what writes: a Transformer, or an LSTM that attends"
     )
