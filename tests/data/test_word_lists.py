@@ -59,7 +59,8 @@ def test_every_word_can_be_written_with_the_characters(characters: str, words: l
 
 def test_of_many_syllables_each_is_drawn(seed: int) -> None:
     source = WordSource(["가나다"], SYLLABLES + "다")
-    seen = Counter("".join(source.word((seed, place)) for place in range(25_000)))
+    # a fifth are strings: each syllable comes 18 times on average, so that one is missing in 1 of 20,000 runs
+    seen = Counter("".join(source.word((seed, place)) for place in range(60_000)))
     assert set(SYLLABLES) <= seen.keys()
 
 
