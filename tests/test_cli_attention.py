@@ -147,6 +147,7 @@ def test_photos_come_from_a_list_and_two_captioners_write_of_each(
     result = jumok(*given)
     assert result.code == 0, result.err
     assert "gone.png: there is no such file" in result.err
+    assert "skipped 1 empty lines" in result.err
     assert "1 of 3 photos could not be looked at" in result.err
     shown = pages_of(tmp_path / "many.html")
     assert [len(each["layers"]) for each in shown[0]] == [1, 1]

@@ -139,6 +139,8 @@ def _photos(asked: Asked, given: str | None) -> _Photos:
     paths = [asked.file.parent / line for line in lines if line]
     if not paths:
         raise UserError(f"{asked.file} holds no path of an image; write one a line")
+    if len(paths) < len(lines):
+        say(f"skipped {len(lines) - len(paths)} empty lines of {asked.file}")
     return _Photos(asked.file.name, asked.file.parent, paths)
 
 

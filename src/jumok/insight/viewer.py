@@ -128,7 +128,11 @@ def notebook_frame(page: str, height: int = 640) -> str:
 
 
 def fill_page(template: str, styles: Sequence[str], scripts: Sequence[str], title: str, data: dict[str, Any]) -> str:
-    """A page of this room: `template` with its title, the files `styles` and `scripts`, and `data` as JSON put in."""
+    """A page of this room: `template` between head.html and tail.html, which hold what all pages have in common.
+
+    A template starts with its own security policy, for what it needs is its own matter.
+    Put in are the title, the files `styles` and `scripts`, and `data` as JSON.
+    """
     # inside a script element only "<" can end it; the rest is for old parsers
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":
@@ -139,8 +143,9 @@ def fill_page(template: str, styles: Sequence[str], scripts: Sequence[str], titl
         return "\n".join((files / name).read_text(encoding="utf-8") for name in names)
 
     parts = {"title": escape(title), "style": read(styles), "script": read(scripts), "data": text}
+    page = "".join((files / name).read_text(encoding="utf-8") for name in ("head.html", template, "tail.html"))
     # in one go: what is put in is not searched again
-    return re.sub(r"\{\{(\w+)\}\}", lambda m: parts[m[1]], read([template]))
+    return re.sub(r"\{\{(\w+)\}\}", lambda m: parts[m[1]], page)
 
 
 def pack(weights: Map) -> str:

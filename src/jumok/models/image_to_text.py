@@ -109,9 +109,7 @@ class ImageToFrames(nn.Module):
         self.config = config
         self.encoder = _encoder(config)
         dim, classes = _memory_dim(config), config.vocab_size
-        self.output: nn.Linear | ComposedLinear = class_head(dim, classes)
-        if config.parts:
-            self.output = ComposedLinear(dim, classes, *config.parts)
+        self.output = ComposedLinear(dim, classes, *config.parts) if config.parts else class_head(dim, classes)
 
     def encode(self, images: Float[Tensor, "B C H W"]) -> Encoded:
         """Features of the tokens in front, then of each place of the image, row by row."""
