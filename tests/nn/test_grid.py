@@ -4,7 +4,7 @@ import pytest
 import torch
 from tests.models.small import shake
 
-from jumok.nn.grid import CellInput, ColumnInput, GridEncoder
+from jumok.nn.grid import CellInput, ColumnInput, GridEncoder, stretched_rows
 from jumok.nn.position import Sinusoidal, grid_sinusoid
 from jumok.nn.transformer import EncoderBlock
 
@@ -59,3 +59,14 @@ def test_an_encoder_of_any_grid() -> None:
 def test_widths_that_have_no_places_are_refused(dim: int) -> None:
     with pytest.raises(ValueError, match="multiple of 4"):
         CellInput(5, dim, 0.0)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5, 6])
+def test_columns_of_another_height_see_the_same_in_what_is_as_high(rows: int) -> None:
+    old, new = ColumnInput(5, 3, 12, 0.0), ColumnInput(5, rows, 12, 0.0)
+    with torch.no_grad():
+        new.projection.weight.copy_(stretched_rows(old.projection.weight, 3, rows))
+        new.projection.bias.copy_(old.projection.bias)
+    line = torch.randn(2, 5, 1, 4)
+    torch.testing.assert_close(new(line.expand(-1, -1, rows, -1)), old(line.expand(-1, -1, 3, -1)))
+    assert stretched_rows(old.projection.weight, 3, 3) is old.projection.weight

@@ -181,6 +181,11 @@ def test_it_continues_from_a_run_with_its_words(scenes: Path, captioner_run: Pat
         torch.testing.assert_close(new[name], old[name])
     for name in ("tokenizer.json", "preprocessing.json"):
         assert (tmp_path / "run" / name).read_text() == (captioner_run / name).read_text()
+    larger = values["model"] | {"image_size": 48}
+    train_captioner(make_recipe(values | {"model": larger, "run": str(tmp_path / "larger")}), say=lambda _: None)
+    new = weights(tmp_path / "larger")
+    for name in trained:
+        torch.testing.assert_close(new[name], old[name])
     values["model"] = values["model"] | {"dim": 32}
     with pytest.raises(UserError, match=r"has model.dim = 16 \(here 32\)"):
         train_captioner(make_recipe(values | {"run": str(tmp_path / "other")}), say=lambda _: None)

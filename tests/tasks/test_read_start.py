@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from tests.models.small_images import SIZE, VIT, small_config, small_model
+from tests.models.small_images import READERS, SIZE, VIT, small_config, small_model
 from torch import Tensor
 
 from jumok.data.charset import LETTERS as PARTS
@@ -58,6 +58,24 @@ def test_known_characters_keep_their_logits(was: bool, now: bool, same: bool) ->
     known = "가각곡" if same else "가각"
     torch.testing.assert_close(logits(fresh, after, known), logits(old, before, known))
     assert not torch.allclose(logits(fresh, after, "가"), own), "or nothing was taken over"
+
+
+@pytest.mark.parametrize("kind", [*READERS])
+@pytest.mark.parametrize("size", [(24, 36), (12, 18), (36, 18)])
+def test_it_starts_from_one_that_saw_images_of_another_size(kind: str, size: tuple[int, int]) -> None:
+    characters = charset(BEFORE)
+    torch.manual_seed(1)
+    old = READERS[kind](vocab_size=characters.vocab_size)
+    torch.manual_seed(2)
+    fresh = READERS[kind](vocab_size=characters.vocab_size, image_size=size)
+    weights, _ = Given("run", old, characters, (0.0,), (1.0,)).weights(fresh, characters)
+    load_weights(fresh, weights, "run")
+    before, after = old.state_dict(), fresh.eval().state_dict()
+    other = {name for name in before if not torch.equal(before[name], after[name])}
+    resized = {"columns": "encoder.transformer.tokens.projection.weight", "vit": "encoder.tokens.positions.weight"}
+    name = resized.get(kind, resized["vit"] if kind == "hybrid" else None)
+    assert other == ({name} - {None} if size != SIZE else set())
+    assert fresh(torch.zeros(1, 2, *size)).shape[2] == characters.vocab_size
 
 
 def test_new_characters_are_made_of_the_letters_that_are_known() -> None:

@@ -19,7 +19,7 @@ from jumok.models.resnet import ResNetBody, ResNetConfig, ResNetEncoder, channel
 from jumok.models.vit import image_encoder
 from jumok.nn.alignment import Additive
 from jumok.nn.composed import ComposedLinear
-from jumok.nn.grid import CellInput, ColumnInput, GridEncoder
+from jumok.nn.grid import CellInput, ColumnInput, GridEncoder, stretched_rows
 from jumok.nn.image import ImageEncoder
 from jumok.nn.position import NoPositions, Sinusoidal
 from jumok.nn.recurrent import RecurrentStack
@@ -27,6 +27,8 @@ from jumok.nn.recurrent_image import LookingDecoder
 from jumok.nn.state import Encoded
 from jumok.nn.text import TextDecoder, TokenEmbedding, TokenInput
 from jumok.nn.transformer import DecoderBlock, EncoderBlock
+
+_COLUMNS = "encoder.transformer.tokens.projection.weight"
 
 
 class ResNetTransformer(nn.Module):
@@ -179,6 +181,21 @@ def started(weights: Mapping[str, Tensor], source: ClassifierConfig, fresh: Mode
         placed = with_positions(weights, source, config.transformer)
         body = {name: tensor for name, tensor in placed.items() if name.startswith("encoder.")}
     return dict(fresh.state_dict()) | body
+
+
+def at_size(weights: Mapping[str, Tensor], source: ImageToTextConfig, config: ImageToTextConfig) -> dict[str, Tensor]:
+    """`weights` of a model of config `source` for images of the size of `config`, all else being equal.
+
+    Learned positions are interpolated (Dosovitskiy 2021, section 3.2), and what joins the rows of a column is
+    stretched: a model learns sooner on small images, and goes on with large ones (Touvron et al. 2019, FixRes).
+    """
+    if source.encoder in ("vit", "hybrid"):
+        return with_positions(weights, source.transformer, config.transformer)
+    result = dict(weights)
+    if source.encoder == "resnet-transformer" and source.tokens == "columns":
+        old, new = (one.body.grid(*one.size)[0] for one in (source, config))
+        result[_COLUMNS] = stretched_rows(result[_COLUMNS], old, new)
+    return result
 
 
 def _shown(value: object) -> object:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from jumok.nn.dropout import Dropout
 from jumok.nn.image import Grid
@@ -61,6 +62,18 @@ class ColumnInput(nn.Module):
         places = self.positions(torch.arange(image.shape[3], device=image.device))
         x = self.drop(x + places.to(x))
         return x  # type: ignore[no-any-return]
+
+
+def stretched_rows(weight: Float[Tensor, "D CH"], old: int, new: int) -> Float[Tensor, "D Ch"]:
+    """A `ColumnInput`'s projection of `old` rows for `new`: as if an image were brought to the old height before.
+
+    ``W' = W M``, M the (old, new) matrix of linear interpolation: the same tokens of what is alike in all rows, and
+    the very same numbers where the heights are equal.
+    """
+    if old == new:
+        return weight
+    matrix = F.interpolate(torch.eye(new)[None, None], size=(old, new), mode="bilinear", antialias=True)[0, 0]
+    return (weight.view(len(weight), -1, old) @ matrix.to(weight)).flatten(1)
 
 
 class GridEncoder(Encoder):

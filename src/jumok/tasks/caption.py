@@ -21,7 +21,7 @@ from jumok.data.tokenizer import Tokenizer
 from jumok.decoding.search import DecodingOptions, SearchOptions
 from jumok.errors import UserError
 from jumok.metrics.captions import CaptionScores, CiderD, caption_scores, collapse_warning
-from jumok.models.image_to_text import ImageToText, build, started
+from jumok.models.image_to_text import ImageToText, at_size, build, started
 from jumok.models.vit import DeiTConfig, ViTConfig
 from jumok.nn import kernels
 from jumok.progress import Counter, Silent
@@ -355,7 +355,10 @@ class CaptionTask:
         """Weights of a captioner: all of them, or its decoder's alone where the encoder starts from elsewhere."""
         weights, where = weights_of(before.model), str(self.recipe.from_)
         if self._seen is None:
-            check_same_sizes(before.config["model"], self.config.model_dump(mode="json"), where)
+            source, mine = before.model.config, self.config
+            stored, wanted = (one.model_dump(exclude={"image_size"}) for one in (source, mine))
+            check_same_sizes(stored, wanted, where)
+            weights = at_size(weights, source, mine)
         else:
             own = {name: tensor for name, tensor in weights_of(model).items() if name.startswith("encoder.")}
             weights = {name: tensor for name, tensor in weights.items() if not name.startswith("encoder.")} | own

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from jumok.data.charset import Charset
 from jumok.data.tokenizer import SPECIALS
 from jumok.models.classifiers import Model as ClassifierModel
-from jumok.models.image_to_text import ImageToFrames, Model, started
+from jumok.models.image_to_text import ImageToFrames, Model, at_size, started
 from jumok.models.image_to_text_config import ImageToTextConfig
 from jumok.models.resnet import ResNetConfig
 from jumok.nn.composed import ComposedLinear
@@ -61,7 +61,8 @@ class Given:
         assert self.charset is not None
         check_same_sizes(_sizes(self.model), _sizes(fresh), self.name)
         fresh = _knowing_parts(fresh, self.model.output)
-        given, own = _plain(self.model), _plain(fresh)
+        assert isinstance(self.model.config, ImageToTextConfig)
+        given, own = at_size(_plain(self.model), self.model.config, fresh.config), _plain(fresh)
         note = f"starting from {self.name}: its characters are these"
         if self.charset.characters != charset.characters:
             before = {character: place for place, character in enumerate(self.charset.characters, start=len(SPECIALS))}
@@ -83,8 +84,8 @@ class Given:
 
 
 def _sizes(model: Model) -> dict[str, Any]:
-    """What shapes the weights beside the characters: of an image the height, which a token is a column of."""
-    return {**model.config.model_dump(exclude={"vocab_size", "parts"}), "image_size": model.config.size[0]}
+    """What shapes the weights beside the characters and the size of images."""
+    return model.config.model_dump(exclude={"vocab_size", "parts", "image_size"})
 
 
 def _plain(model: Model) -> dict[str, Tensor]:
