@@ -155,6 +155,8 @@ def _continue(
 
 def _open(finished: list[Hypothesis], log_p: float, hope: float, beams: int, wanted: int) -> bool:
     """Whether a sentence goes on whose likeliest live beam has `log_p` and may at best reach the score `hope`."""
+    if not finished:  # of most sentences at most steps
+        return hope > -float("inf")
     scores = sorted((found.score for found in finished), reverse=True)
     can_win = hope > (scores[wanted - 1] if len(scores) >= wanted else -float("inf"))
     return can_win and sum(found.log_probability >= log_p for found in finished) < beams

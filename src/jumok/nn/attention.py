@@ -167,11 +167,14 @@ class Attention(nn.Module):
         With a `state` the mask comes from the state, which alone knows which keys belong to which beam. With
         `queries` only the first so many rows of `x` ask, and only theirs are returned.
         """
+        role: Role = "training" if self.training else "encoding" if keys is None and state is None else "decoding"
+        projected = self.qkv(x) if keys is None else self.q(x)
+        path = attention_path(x.device, projected.dtype, role, x.shape[1] if keys is None else keys.keys.shape[2])
         if keys is not None:
-            (q,) = self._heads(self.q(x), 1)
+            (q,) = self._heads(projected, 1)
             k, v = keys
         else:
-            q, k, v = self._heads(self.qkv(x), 3)
+            q, k, v = self._heads(projected, 3, copied=path == "open")
             if self.rotary is not None:
                 positions = torch.arange(x.shape[1], device=x.device) if state is None else state.positions
                 q, k = self.rotary(torch.stack([q, k]), positions)
@@ -180,8 +183,6 @@ class Attention(nn.Module):
         if queries is not None:
             q = q[:, :, :queries]
         dropout = self.dropout if self.training else 0.0
-        role: Role = "training" if self.training else "encoding" if keys is None and state is None else "decoding"
-        path = attention_path(x.device, q.dtype, role, k.shape[2])
         if self.tap.active or dropout or path == "open":
             tap = self.tap if self.tap.active else None
             context = mix((q * self.scale) @ k.transpose(-2, -1), v, mask, tap, dropout)
@@ -190,6 +191,9 @@ class Attention(nn.Module):
         output: Tensor = self.out(context.transpose(1, 2).flatten(2))
         return output
 
-    def _heads(self, x: Float[Tensor, "B N PD"], parts: int) -> tuple[Float[Tensor, "B H N D"], ...]:
+    def _heads(
+        self, x: Float[Tensor, "B N PD"], parts: int, *, copied: bool = False
+    ) -> tuple[Float[Tensor, "B H N D"], ...]:
+        """Each part by heads; `copied` in one go, where open products would copy each by itself."""
         heads = x.view(*x.shape[:2], parts, self.heads, -1).permute(2, 0, 3, 1, 4)
-        return tuple(heads.unbind(0))
+        return tuple((heads.contiguous() if copied else heads).unbind(0))

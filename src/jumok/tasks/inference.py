@@ -10,6 +10,7 @@ from torch import nn
 
 from jumok.errors import UserError
 from jumok.nn import kernels
+from jumok.nn.fused import in_bf16
 from jumok.training.memory import keep_freed_memory
 
 ImagePrecision = Literal["fp32", "bf16", "auto"]
@@ -35,7 +36,7 @@ def in_image_precision(model: M, precision: ImagePrecision, dim: int) -> M:
     if precision == "auto":
         device = next(model.parameters()).device.type
         precision = "bf16" if kernels.precision(device, dim) == "bf16-mixed" else "fp32"
-    return model.to(torch.bfloat16) if precision == "bf16" else model
+    return in_bf16(model) if precision == "bf16" else model
 
 
 @contextmanager

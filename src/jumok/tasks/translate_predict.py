@@ -19,6 +19,7 @@ from jumok.insight.record import record
 from jumok.insight.viewer import AttentionView
 from jumok.models.translators import TranslationModel, build, read_config
 from jumok.nn import kernels
+from jumok.nn.fused import in_bf16
 from jumok.nn.quantized import quantized
 from jumok.nn.quantized import supported as quantization_supported
 from jumok.nn.recurrent import RecurrentLayer
@@ -276,7 +277,7 @@ def in_precision(model: TranslationModel, precision: Precision) -> TranslationMo
         if device != "cpu" or not quantization_supported():
             raise UserError("precision int8 needs a CPU and a PyTorch built for x86; use bf16 or fp32")
         return quantized(model)
-    return model.to(torch.bfloat16) if precision == "bf16" else model
+    return in_bf16(model) if precision == "bf16" else model
 
 
 def _vocabulary(tokenizers: TokenizerPair) -> list[str]:
