@@ -22,8 +22,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "small.yaml").write_text(yaml.safe_dump(values))
     result = jumok("train", folder / "small.yaml", "seed=2")
     assert result.code == 0, result.err
-    assert "contrastive: 40 of train.tsv" in result.err
-    assert "validation: 12 pairs of val.tsv" in result.err
+    assert "contrastive: 40 pairs" in result.err
+    assert "val: 12 graded pairs" in result.err
+    assert "kept for training: " in result.err
     return folder
 
 

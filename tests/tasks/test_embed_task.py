@@ -213,9 +213,10 @@ def test_held_out_sentences_are_never_learnt(sentence_data: Path, tmp_path: Path
     values["data"] = values["data"] | {"lowercase": True}
     task = sentences.EmbedTask(make_recipe(values), say=said.append)
     assert leaked not in task.texts
-    assert "left out: 1 held out" in said[0]
+    assert "also held out: 1 hold a sentence of" in said[0]
+    assert "kept for training: 160 of 161 examples" in said[0]
     values["data"] = values["data"] | {"held_out": ["graded.tsv"]}
-    with pytest.raises(UserError, match="is left to learn from: 20 held out"):
+    with pytest.raises(UserError, match="is left to learn from: each example holds a sentence that is held out"):
         make_task(values)
 
 

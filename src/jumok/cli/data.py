@@ -120,7 +120,8 @@ def _check_recipe(path: Path, assignments: list[str]) -> None:
         raise UserError(
             f"{path} is no recipe of sentence vectors (task: embed); give the files of the data, or its folder"
         )
-    typer.echo(check_files(parse(EmbedRecipe, values, str(path))).text())
+    recipe = parse(EmbedRecipe, values, str(path))
+    typer.echo(check_files(recipe.data, recipe.objectives).text())
     _tell_length()
 
 

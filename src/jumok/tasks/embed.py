@@ -22,6 +22,7 @@ from jumok.models.sentence_encoder import SentenceEncoder
 from jumok.nn import kernels
 from jumok.nn.pair_loss import angular_loss, order_loss, ranking_loss, relation_features, similarity_loss
 from jumok.nn.pooling import WeightedPool
+from jumok.tasks.embed_check import check_files
 from jumok.tasks.embed_data import (
     Example,
     Rows,
@@ -103,8 +104,8 @@ class EmbedTask:
         for pairs in self.val:
             _ = pairs.grades  # without them there is nothing to validate on: now, not after the first epoch
         self.retrieval = self._retrieval()
-        texts = Texts()
         self.labels = known_labels(data, recipe.objectives)
+        report, texts = check_files(data, recipe.objectives), Texts()
         self.sources = read_sources(data, recipe.objectives, texts, self._held_out(), self.labels)
         self.texts = texts.all
         self.examples = [example for source in self.sources for example in source.examples]
@@ -113,7 +114,7 @@ class EmbedTask:
         scales = sum(objective.learn_temperature for objective in recipe.objectives)
         self.config = sized(recipe.model, vocab_size=self.tokenizer.vocab_size, labels=self.labels, scales=scales)
         self.pieces = self.tokenizer.encode_many(self.texts)
-        say("\n".join(self._report()))
+        say("\n".join([report.text(), *self._notices()]))
 
     def _retrieval(self) -> Groups | None:
         names = self.recipe.data.retrieval
@@ -128,25 +129,10 @@ class EmbedTask:
             texts |= {text for group in self.retrieval.groups for text in group.texts}
         return {text.lower() for text in texts} if data.lowercase else texts
 
-    def _report(self) -> list[str]:
-        lines = [f"{len(self.texts):,} sentences, all different, of {len(self.examples):,} examples:"]
-        for source in self.sources:
-            names = " + ".join(source.objective.files)
-            left_out = ", ".join(f"{count:,} {reason}" for reason, count in source.left_out.items())
-            lines.append(
-                f"  {source.objective.kind}: {len(source.examples):,} of {names}"
-                + (f"; left out: {left_out}" if left_out else "")
-            )
-        for pairs in self.val:
-            dropped = pairs.empty + pairs.outside
-            lines.append(
-                f"  validation: {len(pairs):,} pairs of {pairs.path.name}" + f"; {dropped:,} left out" * (dropped > 0)
-            )
-            lines += [f"  notice: {notice}" for notice in pairs.notices]
+    def _notices(self) -> list[str]:
         long = sum(len(row) > self.config.room for row in self.pieces)
-        if long:
-            lines.append(f"  notice: {long:,} sentences are longer than model.max_len = {self.config.max_len} and cut")
-        return lines + ([self.tokenizer.notice] if self.tokenizer.notice else [])
+        cut = f"notice: {long:,} sentences are longer than model.max_len = {self.config.max_len} and cut"
+        return ([cut] if long else []) + ([self.tokenizer.notice] if self.tokenizer.notice else [])
 
     def precision(self, device_type: str) -> str:
         return kernels.precision(device_type, self.config.dim)

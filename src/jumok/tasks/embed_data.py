@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -44,18 +44,17 @@ class Example:
 
 @dataclass(frozen=True)
 class Source:
-    """What one objective learns from; `files` as they were read, `left_out` for each reason."""
+    """What one objective learns from; `files` as they were read."""
 
     objective: Objective
     files: tuple[Path, ...]
     examples: list[Example]
-    left_out: dict[str, int] = field(default_factory=dict)
 
 
 def read_sources(
     data: SentenceData, objectives: Sequence[Objective], texts: Texts, held_out: set[str], labels: Sequence[str]
 ) -> list[Source]:
-    """The examples of every objective, without any that holds a text of `held_out`."""
+    """The examples of every objective, without those that hold a text of `held_out`; `check_files` counts them."""
     return [_source(data, objective, texts, held_out, labels) for objective in objectives]
 
 
@@ -76,11 +75,15 @@ def short_names(paths: Sequence[Path]) -> list[str]:
 
 
 def known_labels(data: SentenceData, objectives: Sequence[Objective]) -> tuple[str, ...]:
-    """The labels of all pairs with one, in their alphabetical order."""
+    """The labels of all pairs with one, in their alphabetical order. Raises `UserError` if a file has none."""
     found: set[str] = set()
     for objective in objectives:
         if objective.kind == "entailment":
-            found |= {label for label in read_graded(files_of(data, objective.files)[0]).labels if label}
+            pairs = read_graded(files_of(data, objective.files)[0])
+            labels = {label for label in pairs.labels if label}
+            if not labels:
+                raise UserError(f"{pairs.path} has no labels; kind = entailment needs a column label")
+            found |= labels
     return tuple(sorted(found))
 
 
@@ -92,48 +95,33 @@ def _source(
 
     files = files_of(data, objective.files)
     if objective.kind in ("graded", "entailment"):
-        pairs = read_graded(files[0])
-        found, reasons = _graded(pairs, objective, labels)
-        kept = [row for row in found if normal(row[0]) not in held_out and normal(row[1]) not in held_out]
+        rows = _graded(read_graded(files[0]), objective, labels)
         examples = [
             Example((texts.number(normal(left)), texts.number(normal(right))), (), grade, label)
-            for left, right, grade, label in kept
+            for left, right, grade, label in rows
+            if normal(left) not in held_out and normal(right) not in held_out
         ]
-        reasons["held out"] = len(found) - len(kept)
     else:
         given = read_groups(files)
-        groups, out = Groups(given.name, given.files, [_lowered(g, normal) for g in given.groups]).without(held_out)
-        reasons = {"empty": given.empty, "held out": out}
+        groups, _ = Groups(given.name, given.files, [_lowered(g, normal) for g in given.groups]).without(held_out)
         examples = [
             Example(tuple(map(texts.number, group.texts)), tuple(map(texts.number, group.negatives)))
             for group in groups.groups
         ]
-    if not examples:
-        raise UserError(f"nothing of {', '.join(map(str, files))} is left to learn from: {_reasons(reasons)}")
-    return Source(objective, tuple(files), examples, {name: count for name, count in reasons.items() if count})
+    return Source(objective, tuple(files), examples)
 
 
-def _graded(
-    pairs: GradedPairs, objective: Objective, labels: Sequence[str]
-) -> tuple[list[tuple[str, str, float, int]], dict[str, int]]:
-    reasons = {"empty": pairs.empty, "grade outside its range": pairs.outside}
+def _graded(pairs: GradedPairs, objective: Objective, labels: Sequence[str]) -> list[tuple[str, str, float, int]]:
+    """Both sentences, grade and number of the label of the pairs that have what is learnt."""
     if objective.kind == "graded":
-        values = [(grade, 0) for grade in pairs.grades]
-        return [(a, b, *value) for a, b, value in zip(pairs.lefts, pairs.rights, values, strict=True)], reasons
-    rows = zip(pairs.lefts, pairs.rights, pairs.labels, strict=True)
-    found = [(a, b, 0.0, labels.index(label)) for a, b, label in rows if label in labels]
-    reasons["without a label"] = len(pairs) - len(found)
-    if not found:
-        raise UserError(f"{pairs.path} has no labels; kind = entailment needs a column label")
-    return found, reasons
+        rows = zip(pairs.lefts, pairs.rights, pairs.grades, strict=True)
+        return [(left, right, grade, 0) for left, right, grade in rows]
+    labelled = zip(pairs.lefts, pairs.rights, pairs.labels, strict=True)
+    return [(left, right, 0.0, labels.index(label)) for left, right, label in labelled if label in labels]
 
 
 def _lowered(group: Group, normal: Callable[[str], str]) -> Group:
     return Group(tuple(map(normal, group.texts)), tuple(map(normal, group.negatives)), group.ordered)
-
-
-def _reasons(reasons: dict[str, int]) -> str:
-    return ", ".join(f"{count:,} {name}" for name, count in reasons.items() if count) or "the files hold nothing"
 
 
 def mixed_batches(sizes: Sequence[int], shares: Sequence[float], batch: int, seed: int, epoch: int) -> list[list[int]]:
