@@ -14,11 +14,16 @@ from tests.insight.browser import browse, data_of
 from tests.tasks import photos, pictures, sentences, small, words
 
 from jumok.cli import attention_photos
+from jumok.insight import film as films
 from jumok.insight import viewer
+from jumok.insight.film import Scene, training_film
 from jumok.insight.recorded import Maps
+from jumok.insight.window import weight_count
+from jumok.tasks.embed_attention import pair_view
+from jumok.tasks.embed_predict import SentenceEmbedder
 from jumok.tasks.translate_predict import Translator
 
-FEW: dict[str, Any] = {"steps": 1, "validate_every": 1}
+FEW: dict[str, Any] = {"steps": 2, "validate_every": 1}
 
 
 @pytest.fixture(scope="module")
@@ -221,26 +226,84 @@ def test_a_window_shows_a_part_of_a_long_text(
     for name, weights in kept.items():
         torch.testing.assert_close(weights[0], torch.as_tensor(view.maps[name])[:, 2:last, 2:last])
     assert "there is no token 90" in mistake(*given, "--window", "90-95")
-    monkeypatch.setattr(viewer, "LARGEST", view.size // 4)
+    monkeypatch.setattr(viewer, "LARGEST", weight_count([view]) // 4)
     told = mistake(*given)
-    assert f"more than a page can hold ({view.size // 4:,})" in told
+    assert f"more than a page can hold ({weight_count([view]) // 4:,})" in told
     advice = told.partition("--window ")[2].split(",")[0]
     assert jumok(*given, "--window", advice).code == 0, "what is advised fits"
-    monkeypatch.setattr(viewer, "LARGEST", 3 * translator.attention(text).size)
+    monkeypatch.setattr(viewer, "LARGEST", 3 * weight_count([translator.attention(text)]))
     many = jumok("attention", run, "--file", small.write_lines(tmp_path / "in.xx", [text] * 5), "-o", out)
     assert "cut 2 of 5 sentences" in many.err
     assert len(data_of(out.read_text(encoding="utf-8"))["models"][0]) == len(many.out.split("\n")) - 1 == 3
 
 
-def test_a_film_has_a_frame_for_each_saved_step(make: Callable[[str], Path], tmp_path: Path) -> None:
-    run, film = make("transformer"), tmp_path / "film.gif"
-    given = ["attention", run, "ga na da", "-o", tmp_path / "map.html", "--film", film]
-    result = jumok(*given)
+def test_a_window_shows_a_part_of_each_of_two_sentences(
+    make: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, out = make("encoder"), tmp_path / "near.html"
+    first, second = "a red star on a big box", "a box is under a star"
+    given = ["attention", run, first, second, "-o", out]
+    view = pair_view(SentenceEmbedder.load(run, device="cpu"), first, second)
+    result = jumok(*given, "--window", "3-5", "--save", tmp_path / "kept")
     assert result.code == 0, result.err
+    (seen,) = data_of(out.read_text(encoding="utf-8"))["pairs"]
+    assert [side["pieces"] for side in seen["sides"]] == [list(pieces[2:5]) for pieces in view.pieces]
+    assert seen["similarity"] == pytest.approx(view.similarity, abs=1e-4)
+    for side, name in enumerate(("maps-1.npz", "maps-2.npz")):
+        ((path, weights),) = Maps.load(tmp_path / "kept" / name).items()
+        torch.testing.assert_close(weights[0], torch.as_tensor(view.maps[side][path])[:, 2:5, 2:5])
+    assert "there is no token 90" in mistake(*given, "--window", "90-95")
+    assert jumok("attention", run, first * 20, second, "-o", out).code == 0
+    assert "cut after 40 tokens" in data_of(out.read_text(encoding="utf-8"))["pairs"][0]["model"], "max_len"
+    assert "cut after" not in view.model
+    most = weight_count([view]) // 3
+    monkeypatch.setattr(viewer, "LARGEST", most)
+    told = mistake(*given)
+    assert f"more than a page can hold ({most:,})" in told
+    advice = told.partition("--window ")[2].split(",")[0]
+    assert jumok(*given, "--window", advice).code == 0, "what is advised fits"
+    monkeypatch.setattr(viewer, "LARGEST", 2 * weight_count([view]))
+    file = small.write_lines(tmp_path / "pairs.tsv", [f"{first}\t{second}"] * 3)
+    many = jumok("attention", run, "--file", file, "-o", out)
+    assert "cut 1 of 3 pairs" in many.err
+    assert len(data_of(out.read_text(encoding="utf-8"))["pairs"]) == len(many.out.splitlines()) == 2
+
+
+@pytest.mark.parametrize("name", ["transformer", "vit", "captioner", "show-attend-tell", "reader", "encoder", "dan"])
+def test_a_film_has_a_frame_for_each_saved_step(
+    make: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    run, film, out = make(name), tmp_path / "film.gif", tmp_path / "map.html"
+    patterns = {"vit": "pictures/val/*/*.png", "reader": "words/val/images/*/*.png"}
+    if name == "transformer":
+        given: list[Any] = ["ga na da"]
+    elif name in ("encoder", "dan"):
+        given = ["a red star", "a star"]
+    else:
+        given = pictures_of(run, patterns.get(name, "scenes/images/*.png"), 1)
+        given += ["--target", "가나"] if name == "reader" else []
+    shown: list[tuple[int, Scene]] = []
+
+    def seen(scenes: list[tuple[int, Scene]]) -> bytes:
+        shown.extend(scenes)
+        return training_film(scenes)
+
+    monkeypatch.setattr(films, "training_film", seen)
+    result = jumok("attention", run, *given, "-o", out, "--film", film)
+    assert result.code == 0, result.err
+    saved = sorted(int(path.name.split("-")[1]) for path in (run / "state").glob("step-*"))
+    assert [step for step, _ in shown] == saved
+    assert len(saved) == 2
     assert "2 saved steps" in result.err
     with Image.open(film) as frames:
         assert frames.n_frames == 2
-    film.unlink()
+    first, last = (scene.most for _, scene in shown)
+    assert (first != last).any(), "each is of the weights of its step"
+
+
+def test_a_film_needs_saved_steps(make: Callable[[str], Path], tmp_path: Path) -> None:
+    run, film = make("transformer"), tmp_path / "film.gif"
+    given = ["attention", run, "ga na da", "-o", tmp_path / "map.html", "--film", film]
     shutil.copytree(run, tmp_path / "damaged")
     with (next((tmp_path / "damaged" / "state").glob("step-*")) / "model.safetensors").open("ab") as file:
         file.write(b"x")
@@ -276,7 +339,7 @@ def test_pairs_of_sentences_come_from_a_file_and_two_encoders(make: Callable[[st
 
 
 def test_each_mistake_is_one_message_and_nothing_is_written(make: Callable[[str], Path], tmp_path: Path) -> None:
-    run, vit, summary = make("transformer"), make("vit"), make("summary")
+    run, vit, summary, resnet = make("transformer"), make("vit"), make("summary"), make("resnet")
     (photo,) = pictures_of(vit, "pictures/val/*/*.png", 1)
     empty, file = tmp_path / "empty", small.write_lines(tmp_path / "in.txt", ["ga na"])
     empty.mkdir()
@@ -295,11 +358,16 @@ def test_each_mistake_is_one_message_and_nothing_is_written(make: Callable[[str]
         ([run, "ga", "--save", tmp_path / "in.txt" / "x"], "x cannot be written"),
         ([run, "ga", "--save", tmp_path / "taken"], "taken is not empty"),
         ([run, "ga", "--film", tmp_path / "none" / "film.gif"], "none does not exist"),
-        ([run, "--file", file, "--film", tmp_path / "film.gif"], "--film is for one sentence"),
-        ([run, "--file", file, "--window", "1-2"], "--window is for one sentence"),
+        ([run, "--file", file, "--film", tmp_path / "film.gif"], "--film is for one input; leave it out with --file"),
+        ([vit, "--file", file, "--film", tmp_path / "film.gif"], "--film is for one input; leave it out with --file"),
+        ([vit, tmp_path / "taken", "--film", tmp_path / "film.gif"], "--film is of one photo"),
+        ([run, "--file", file, "--window", "1-2"], "--window is for one input"),
+        ([run, "--file", file, "--target", "1"], "--target is for one sentence"),
+        ([vit, photo, "--window", "1-2"], "--window is for the tasks translate, embed"),
         ([run, "ga", "--with", run, "--film", tmp_path / "film.gif"], "leave --with out"),
         ([run, "ga", "--with", vit], "name two runs of one task"),
-        ([vit, photo, "--film", tmp_path / "film.gif"], "--film is for the tasks translate"),
+        ([vit, photo, "--with", vit, "--film", tmp_path / "film.gif"], "leave --with out"),
+        ([resnet, photo, "--film", tmp_path / "film.gif"], "is a ResNet and has no attention to look at"),
         ([vit, photo, "--target", "x"], "--target is for the tasks translate, caption, read"),
         ([vit], "there is nothing to look at; give an image"),
         ([vit, empty], "holds no images"),
@@ -337,6 +405,7 @@ def test_the_page_of_many_in_chromium(make: Callable[[str], Path], tmp_path: Pat
         const out = { titles: frames.map((frame) => frame.title), heads };
         out.first = read();
         out.fits = frames.map((frame) => Math.abs(frame.offsetHeight - frame.contentDocument.body.scrollHeight) < 12);
+        out.bars = frames.map((frame) => frame.clientWidth - frame.contentDocument.documentElement.clientWidth);
         out.hidden = pages().map((page) => page.defaultView.getComputedStyle(page.querySelector(".top")).display);
         $("next").click();
         await wait();
@@ -366,8 +435,9 @@ def test_the_page_of_many_in_chromium(make: Callable[[str], Path], tmp_path: Pat
     assert seen["titles"] == [f"{model}: {names[0]}" for model in seen["heads"]]
     assert seen["first"] != seen["second"][0] or len(set(seen["first"])) <= 1
     assert seen["fits"] == [True, True]
+    assert seen["bars"] == [0, 0]
     assert seen["hidden"] == ["none", "none"]
-    assert seen["second"][1:] == ["#photo=2", 1]
+    assert seen["second"][1:] == ["#photo=2&step=1&step-2=1", 1]
     assert seen["dark"] == ["dark"] * 3
     assert seen["previous"] == "이전 사진"
     assert seen["kept"] == ["dark"] * 2

@@ -21,7 +21,7 @@ from jumok.insight.maps import as_map, average
 from jumok.insight.pair_viewer import pair_page
 from jumok.insight.text_figures import attention_figures
 from jumok.insight.viewer import AttentionView, attention_page
-from jumok.insight.window import fitting, windowed
+from jumok.insight.window import fitting, weight_count, windowed, windowed_pair
 
 
 def text(layers: int = 3) -> AttentionView:
@@ -79,11 +79,38 @@ def test_a_window_cuts_every_side_alike() -> None:
     behind = windowed(given, (6, 9))
     assert (behind.source, behind.target) == (given.source[5:], given.target[4:]), "the last of the shorter side"
     attention_page([behind], "t")
-    for most in (part.size, given.size - 1):
+    for most in (weight_count([part]), weight_count([given]) - 1):
         count = fitting([given], most)
-        assert windowed(given, (1, count)).size <= most < windowed(given, (1, count + 1)).size
+        parts = [windowed(given, (1, number)) for number in (count, count + 1)]
+        assert weight_count(parts[:1]) <= most < weight_count(parts[1:])
     with pytest.raises(UserError, match="there is no token 8: the source has 7, the output 5 tokens"):
         windowed(given, (8, 9))
+
+
+def test_a_window_of_a_pair_cuts_each_sentence_and_what_is_cut_is_in_the_rest() -> None:
+    given = pairs.view()
+    part = windowed_pair(given, (3, 5))
+    assert (part.pieces, part.similarity) == ((pairs.FIRST[2:5], pairs.SECOND[2:5]), given.similarity)
+    np.testing.assert_array_equal(part.cosines, as_map(given.cosines)[2:5, 2:5])
+    assert part.contributions is not None
+    np.testing.assert_array_equal(part.contributions, as_map(given.contributions)[2:5, 2:5])
+    assert part.rest == pytest.approx(given.similarity - as_map(given.contributions)[2:5, 2:5].sum(), abs=1e-5)
+    for whole, cut in zip(given.maps, part.maps, strict=True):
+        for name, weights in whole.items():
+            np.testing.assert_array_equal(cut[name], as_map(weights)[:, 2:5, 2:5])
+    assert part.model.startswith("tokens 3-5 of 8 and 3-5 of 7;")
+    (data,) = data_of(pair_page([part], "t"))["pairs"]
+    assert data["sides"][0]["labels"] == ["남자가"]
+    behind = windowed_pair(given, (8, 9))
+    assert behind.pieces == (["."], ["ny"]), "the last of the shorter sentence"
+    pair_page([behind], "t")
+    bare = windowed_pair(replace(given, contributions=None, maps=({}, {})), (2, 2))
+    assert (bare.contributions, bare.rest, "rest" in bare.model) == (None, 0, False)
+    for most in (weight_count([part]), weight_count([given]) - 1):
+        parts = [windowed_pair(given, (1, number)) for number in (fitting([given], most), fitting([given], most) + 1)]
+        assert weight_count(parts[:1]) <= most < weight_count(parts[1:])
+    with pytest.raises(UserError, match="there is no token 9: the first sentence has 8, the second 7 tokens"):
+        windowed_pair(given, (9, 9))
 
 
 def test_figures_show_the_mean_and_each_chosen_head() -> None:

@@ -9,11 +9,11 @@ import torch
 from jumok.insight.figures import png
 from jumok.insight.image_figures import (
     VEIL,
+    draw_beside,
     draw_distances,
     draw_filters,
     draw_layers,
     draw_positions,
-    draw_rollout,
     fitted,
     heat_colors,
     overlay,
@@ -46,6 +46,9 @@ def test_the_veil_lies_by_the_weights() -> None:
     heat = np.random.rand(3, 3)
     picture = photo(30, 30)
     np.testing.assert_allclose(overlay(picture, heat), overlay(picture, heat / 100), atol=1)
+    # and one that is given: half as much is half as bright, more than the most is the most
+    np.testing.assert_allclose(overlay(picture, heat, 2 * heat.max()), overlay(picture, heat / 2, heat.max()), atol=1)
+    np.testing.assert_array_equal(overlay(picture, np.full((3, 3), 9.0), 1.0), overlay(picture, np.ones((3, 3))))
     dark = overlay(picture, np.zeros((3, 3)))
     np.testing.assert_allclose(dark, picture * (1 - VEIL[0]) + low * VEIL[0], atol=1)
 
@@ -142,7 +145,7 @@ def test_each_patch_has_its_map_of_similarities_at_its_place() -> None:
 def test_every_figure_becomes_a_png() -> None:
     pictures = [
         draw_layers(photo(9, 6, 1), [np.random.rand(1, 3, 2).astype(np.float32)]),
-        draw_rollout(photo(9, 6, 4), np.random.rand(3, 2)),
+        draw_beside(photo(9, 6, 4), np.random.rand(3, 2), ("말 93 %", "$x^")),
         draw_distances([[0.0]], (1, 1), 9),
         draw_filters(np.zeros((2, 2, 1, 1)), "ViT"),
         draw_positions(np.ones((1, 1, 1, 1))),

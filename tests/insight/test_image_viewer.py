@@ -215,3 +215,44 @@ def test_the_veil_of_the_page_is_that_of_the_figures(tmp_path: Any) -> None:
 
 def number(text: str, before: str) -> float:
     return float(text.partition(before)[2].partition("\u00a0")[0])
+
+
+@pytest.mark.system("chromium")
+def test_the_address_holds_what_is_shown(tmp_path: Any) -> None:
+    seen = browse(
+        page_of(view(2)),
+        tmp_path,
+        """
+        const $ = (id) => document.getElementById(id);
+        const go = async (hash) => { location.hash = hash; await new Promise((r) => setTimeout(r, 50)); await wait(); };
+        const state = () => {
+          const { layer, head } = $("sheet").querySelector('[aria-checked="true"]').dataset;
+          const heat = [$("strength").value, $("smooth").checked];
+          return [$("from").querySelector('[aria-checked="true"]').textContent, Number(layer), Number(head), ...heat];
+        };
+        const out = { start: [state(), location.hash], shown: [] };
+        const ok = ["token=2&layer=1&head=2", "from=rollout&layer=2", "patch=12&heat=0&edges=sharp", "layer=3&head=1"];
+        for (const hash of ok) {
+          await go(hash);
+          out.shown.push([state(), location.hash]);
+        }
+        const before = state();
+        out.wrong = [];
+        const wrong = ["layer=4", "head=3", "token=3", "patch=13", "from=x", "from=rollout&head=1", "more=1"];
+        for (const part of [...wrong, "edges=1", "heat=101", "from=rollout&token=2", "patch=1&token=2"]) {
+          await go(`layer=1&${part}`);
+          if (JSON.stringify(state()) !== JSON.stringify(before)) out.wrong.push(part);
+        }
+        out.copy = [$("copy").textContent, $("copy").hidden];
+        return out;
+        """,
+    )
+    assert seen["start"] == [["Class token", 2, -1, "100", True], ""]
+    assert seen["shown"] == [
+        [["Distillation token", 0, 1, "100", True], "#token=2&layer=1&head=2"],
+        [["Rollout, all layers", 1, -1, "100", True], "#from=rollout&layer=2"],
+        [["One patch", 2, -1, "0", False], "#patch=12&heat=0&edges=sharp"],
+        [["Class token", 2, 0, "100", True], "#head=1"],
+    ]
+    assert seen["wrong"] == []
+    assert seen["copy"] == ["Copy link", False]

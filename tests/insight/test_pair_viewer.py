@@ -264,3 +264,39 @@ def test_the_page_in_chromium(tmp_path: Path) -> None:
     assert seen["text"] == [True, 2, HOSTILE]
     assert seen["direction"] == "rtl"
     assert not seen["failed"]
+
+
+@pytest.mark.system("chromium")
+def test_the_address_holds_what_is_shown_and_another_pair_keeps_it(tmp_path: Path) -> None:
+    bare = view(maps=({}, {}))
+    seen = browse(
+        pair_page([view(), view(), bare], "Near"),
+        tmp_path,
+        """
+        const $ = (id) => document.getElementById(id);
+        const go = async (hash) => { location.hash = hash; await new Promise((r) => setTimeout(r, 50)); await wait(); };
+        const chosen = (id) => $(id).querySelector('[aria-checked="true"]')?.textContent;
+        const state = () => [$("sentence").selectedIndex, ...["show", "unit", "layer", "head"].map(chosen)];
+        const out = { start: [state(), location.hash] };
+        await go("pair=1&show=cosine&unit=subwords&layer=2&head=3");
+        out.link = state();
+        $("next").click();
+        await wait();
+        out.next = [state(), location.hash];
+        out.wrong = [];
+        for (const part of ["layer=3", "head=4", "show=adds", "unit=1", "pair=4", "cell=1-1"]) {
+          await go(`${part.startsWith("pair") ? "" : "pair=1&"}${part}`);
+          if (JSON.stringify(state()) !== JSON.stringify(out.next[0])) out.wrong.push(part);
+        }
+        $("next").click();
+        await wait();
+        out.bare = [state().slice(0, 3), location.hash];
+        return out;
+        """,
+    )
+    assert seen["start"] == [[0, "What they add to the similarity", "Words", "Average", "Average"], "#pair=1"]
+    assert seen["link"] == [0, "Cosine of their tokens", "Subwords", "2", "3"]
+    link = "#pair=2&show=cosine&unit=subwords&layer=2&head=3"
+    assert seen["next"] == [[1, *seen["link"][1:]], link]
+    assert seen["wrong"] == []
+    assert seen["bare"] == [[2, "Cosine of their tokens", "Subwords"], "#pair=3&show=cosine&unit=subwords"]

@@ -11,12 +11,11 @@ from jumok.cli.console import writable
 from jumok.errors import UserError
 
 _PHOTOS = ("classify", "caption", "read")
-# jobs that an option is for; the others are for all
+# jobs that an option is for; those that are not here are for all
 _ONLY = {
     "--target": ("translate", "caption", "read"),
     "--beam": ("translate", "caption", "read"),
-    "--window": ("translate",),
-    "--film": ("translate",),
+    "--window": ("translate", "embed"),
 }
 
 
@@ -58,7 +57,9 @@ def attention(
     ] = None,
     window: Annotated[
         str | None,
-        typer.Option(metavar="FIRST-LAST", help="Translator: only these tokens of a long text, as in 101-200."),
+        typer.Option(
+            metavar="FIRST-LAST", help="Translator, sentence encoder: only these tokens of a long text, as in 101-200."
+        ),
     ] = None,
     target: Annotated[
         str | None, typer.Option(help="Look at this translation, caption or word instead of the model's.")
@@ -70,7 +71,9 @@ def attention(
     ] = None,
     film: Annotated[
         Path | None,
-        typer.Option(metavar="GIF", help="Translator: also write a film of the sentence's map over the training."),
+        typer.Option(
+            metavar="GIF", help="Also write a film of what is seen of one input, at each saved step of the training."
+        ),
     ] = None,
     device: options.Device = "auto",
 ) -> None:
@@ -81,22 +84,29 @@ def attention(
     as PNG too, into a folder beside the page.
     """
     from jumok.insight.choice import Choice
+    from jumok.insight.window import read_window
     from jumok.tasks.runs import task_of
 
     for path in (output, film):
         writable(path)
     room_for(save)
     job = task_of(run)
-    given = {"--target": target, "--beam": beam, "--window": window, "--film": film}
+    given = {"--target": target, "--beam": beam, "--window": window}
     for option, value in given.items():
-        if value is not None and job not in _ONLY.get(option, (job,)):
+        if value is not None and job not in _ONLY[option]:
             raise UserError(f"{option} is for the tasks {', '.join(_ONLY[option])}, but {run} is a run of {job}")
+    for option, one in (("--window", window), ("--film", film)):
+        if file is not None and one is not None:
+            raise UserError(f"{option} is for one input; leave it out with --file")
+    if film is not None and beside is not None:
+        raise UserError("--film is of the training of one run; leave --with out")
     if beside is not None and (other := task_of(beside)) != job:
         raise UserError(f"{run} is a run of the task {job}, but {beside} one of {other}; name two runs of one task")
     if second is not None and job != "embed":
         raise UserError(f"{run} is a run of the task {job}, which looks at one thing; leave {second!r} out")
     choice = Choice.parse(layers, heads)
-    asked = Asked(run, beside, file, output, save, target, beam, choice, device)
+    part = None if window is None else read_window("--window", window)
+    asked = Asked(run, beside, file, output, save, target, beam, choice, part, film, device)
     if looked_at is not None and file is not None:
         raise UserError(f"both {looked_at!r} and --file say what to look at; give one of them")
     if job in _PHOTOS:
@@ -110,4 +120,4 @@ def attention(
     else:
         from jumok.cli.attention_sentences import sentences
 
-        sentences(asked, looked_at, window, film)
+        sentences(asked, looked_at)

@@ -1,17 +1,33 @@
 """What `jumok attention` was asked, whatever the job of the run, and where it writes."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from jumok.cli.console import say
+from jumok.cli.console import Bar, say
 from jumok.errors import UserError
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from jumok.insight.choice import Choice
     from jumok.insight.keeping import View
+    from jumok.insight.pair_viewer import PairView
+    from jumok.insight.viewer import AttentionView
+    from jumok.insight.window import Window
+
+T = TypeVar("T")
+V = TypeVar("V", "AttentionView", "PairView")
+
+
+@dataclass(frozen=True)
+class Film:
+    """A GIF of so many saved steps."""
+
+    steps: int
+    content: bytes
 
 
 @dataclass(frozen=True)
@@ -26,6 +42,8 @@ class Asked:
     target: str | None
     beam: int | None
     choice: "Choice"
+    window: "Window | None"
+    film: Path | None
     device: str
 
     @property
@@ -53,9 +71,56 @@ class Asked:
         )
         say(f"wrote {self.save}: maps.npz, and the figures as PNG and SVG")
 
-    def wrote(self, more: str = "") -> None:
-        """Say that the page is there, and how large."""
+    def filmed(self, model: "nn.Module", look: "Callable[[], View]") -> Film | None:
+        """With --film the film of what `look` sees, while `model` has the weights of each saved step of the run.
+
+        `model` is left with the last of them, so that the page is looked at before.
+        """
+        if self.film is None:
+            return None
+        from jumok.insight.film import scene, training_film
+        from jumok.tasks.saved_steps import at_saved_steps
+
+        scenes = at_saved_steps(self.run, model, lambda: scene(look()), say)
+        return Film(len(scenes), training_film(scenes))
+
+    def shown(self, inputs: Sequence[T], look: "Callable[[T], list[V]]", what: str) -> "list[list[V]]":
+        """The looks at each of the inputs, a look a run, as many as a page can hold; `what` the inputs are.
+
+        Raises `UserError` where it cannot hold the first: it says which window it can.
+        """
+        from jumok.insight.viewer import LARGEST
+        from jumok.insight.window import fitting, longest, weight_count
+
+        shown: list[list[V]] = []
+        room = LARGEST
+        with Bar("looking", total=len(inputs)) as bar:
+            for each in inputs:
+                views = look(each)
+                room -= weight_count(views)
+                if room < 0:
+                    break
+                shown.append(views)
+                bar.advance(1)
+        if not shown:
+            first = 1 if self.window is None else self.window[0]
+            last = first + fitting(views, LARGEST) - 1
+            raise UserError(
+                f"{longest(views)} tokens are {LARGEST - room:,} weights, more than a page can hold ({LARGEST:,}); "
+                f"look at a part of them with --window {first}-{last}, or at some layers or heads (--layers, --heads)"
+            )
+        if len(shown) < len(inputs):
+            say(f"a page holds {LARGEST:,} weights; cut {len(inputs) - len(shown)} of {len(inputs)} {what}")
+        return shown
+
+    def wrote(self, film: Film | None, more: str = "") -> None:
+        """Say that the page is there, and how large; write the film beside it."""
         say(f"wrote {self.output} ({self.output.stat().st_size / 1e6:.1f} MB){more}")
+        if self.film is not None and film is not None:
+            from jumok.files import atomic_write
+
+            atomic_write(self.film, film.content)
+            say(f"wrote {self.film}: {film.steps} saved steps")
 
 
 def different(names: Sequence[str]) -> list[str]:

@@ -10,16 +10,21 @@ from jumok.errors import UserError
 def pairs(asked: Asked, first: str | None, second: str | None) -> None:
     """Write the page of a pair of sentences, or of those of a file. Raises `UserError` if there is none."""
     from jumok.insight.gallery import Gallery
-    from jumok.insight.pair_viewer import pair_page, write_pair_page
+    from jumok.insight.pair_viewer import PairView, pair_page, write_pair_page
     from jumok.tasks.embed_attention import pair_view
     from jumok.tasks.embed_predict import SentenceEmbedder
 
     given = _pairs(asked, first, second)
     models = [SentenceEmbedder.load(name, device=asked.device) for name in asked.runs]
-    shown = [
-        [pair_view(model, *pair, run=run, choice=asked.choice) for run, model in zip(asked.runs, models, strict=True)]
-        for pair in given
-    ]
+
+    def look(pair: tuple[str, str]) -> list[PairView]:
+        return [
+            pair_view(model, *pair, run=run, choice=asked.choice, window=asked.window)
+            for run, model in zip(asked.runs, models, strict=True)
+        ]
+
+    shown = asked.shown(given, look, "pairs")
+    film = asked.filmed(models[0].model, lambda: look(given[0])[0])
     names = [" · ".join(views[0].texts) for views in shown]
     title = names[0] if asked.file is None else asked.file.name
     asked.keep([str(number) for number in range(1, len(shown) + 1)], shown)
@@ -32,7 +37,7 @@ def pairs(asked: Asked, first: str | None, second: str | None) -> None:
         gallery.write(asked.output, title)
     for views in shown:
         typer.echo("\t".join(f"{view.similarity:.4f}" for view in views))
-    asked.wrote()
+    asked.wrote(film)
 
 
 def _pairs(asked: Asked, first: str | None, second: str | None) -> list[tuple[str, str]]:

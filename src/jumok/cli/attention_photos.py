@@ -13,6 +13,8 @@ from jumok.cli.console import Bar, say
 from jumok.errors import UserError
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from jumok.insight.caption_viewer import CaptionView
     from jumok.insight.image_viewer import ImageView, Plate
 
@@ -20,11 +22,19 @@ ROOM = 60_000_000  # characters of a page of many photos
 
 
 @dataclass(frozen=True)
+class _Look:
+    """How a model looks at a photo while it writes its own text, or a given one; a classifier writes none."""
+
+    model: "nn.Module"
+    see: Callable[[Path, str | None], "ImageView | CaptionView"]
+
+
+@dataclass(frozen=True)
 class _Looks:
     """How the photos are looked at: by one model or two, named as they stand over their pages."""
 
     names: list[str]
-    looks: list[Callable[[Path], "ImageView | CaptionView"]]
+    looks: list[_Look]
 
 
 @dataclass(frozen=True)
@@ -42,18 +52,23 @@ def photos(asked: Asked, job: str, given: str | None) -> None:
     chosen = _photos(asked, given)
     if asked.target is not None and len(chosen.paths) > 1:
         raise UserError("--target is the text of one photo; leave it out with many")
+    if asked.film is not None and not chosen.single:
+        raise UserError("--film is of one photo; give an image in place of the folder")
     models = _looks(asked, job)
     if chosen.single and len(models.looks) == 1:
         (path,) = chosen.paths
-        _one(asked, models.looks[0](path), path)
+        _one(asked, models.looks[0], path)
     else:
         _many(asked, models, chosen)
 
 
-def _one(asked: Asked, view: "ImageView | CaptionView", photo: Path) -> None:
+def _one(asked: Asked, look: _Look, photo: Path) -> None:
     from jumok.insight.caption_viewer import CaptionView, write_caption_page
     from jumok.insight.image_viewer import write_image_page
 
+    view = look.see(photo, asked.target)
+    written = view.caption if isinstance(view, CaptionView) else None  # at every step, so that the words are the same
+    film = asked.filmed(look.model, lambda: look.see(photo, written))
     asked.keep([photo.stem], [[view]])
     if isinstance(view, CaptionView):
         figures = write_caption_page(asked.output, view, photo.name)
@@ -62,7 +77,7 @@ def _one(asked: Asked, view: "ImageView | CaptionView", photo: Path) -> None:
         figures = write_image_page(asked.output, view, photo.name)
         for name, probability in view.predictions:
             typer.echo(f"{name}\t{probability:.4f}")
-    asked.wrote(f", and its figures as PNG in {figures}")
+    asked.wrote(film, f", and its figures as PNG in {figures}")
 
 
 def _many(asked: Asked, models: _Looks, chosen: _Photos) -> None:
@@ -76,7 +91,7 @@ def _many(asked: Asked, models: _Looks, chosen: _Photos) -> None:
     with Bar("looking", total=len(paths)) as bar:
         for number, path in enumerate(paths):
             try:
-                views = [look(path) for look in models.looks]
+                views = [look.see(path, asked.target) for look in models.looks]
             except Unseen as error:
                 if chosen.single:
                     raise
@@ -101,7 +116,7 @@ def _many(asked: Asked, models: _Looks, chosen: _Photos) -> None:
     gallery.write(asked.output, chosen.title)
     for path, views in shown:
         typer.echo("\t".join([str(path), *map(_said, views)]))
-    asked.wrote()
+    asked.wrote(None)
 
 
 def _page(view: "ImageView | CaptionView", title: str, drawn: "dict[str, Plate]") -> str:
@@ -162,25 +177,36 @@ def _classifiers(asked: Asked) -> _Looks:
     # a ResNet has no page of its own: it joins the figures of the ViT
     resnet = rival if isinstance(rival.model, ResNet) else None
 
-    def look_of(run: str) -> "Callable[[Path], ImageView]":
-        return lambda photo: attention_view(models[run], photo, run=run, resnet=resnet, choice=asked.choice)
+    def look_of(run: str) -> _Look:
+        def see(photo: Path, _: str | None) -> "ImageView":
+            return attention_view(models[run], photo, run=run, resnet=resnet, choice=asked.choice)
+
+        return _Look(models[run].model, see)
 
     names = asked.runs[:1] if resnet is not None else asked.runs
     return _Looks(names, [look_of(run) for run in names])
 
 
-def _captioner(asked: Asked, run: str) -> "Callable[[Path], CaptionView]":
+def _captioner(asked: Asked, run: str) -> _Look:
     from jumok.tasks.caption_attention import attention_view
     from jumok.tasks.caption_predict import Captioner
 
     captioner = Captioner.load(run, device=asked.device)
     search = options.search_options(captioner.options, beam=asked.beam, n_best=1)
-    return lambda photo: attention_view(captioner, photo, asked.target, search, choice=asked.choice)
+
+    def see(photo: Path, text: str | None) -> "CaptionView":
+        return attention_view(captioner, photo, text, search, choice=asked.choice)
+
+    return _Look(captioner.models[0], see)
 
 
-def _reader(asked: Asked, run: str) -> "Callable[[Path], CaptionView]":
+def _reader(asked: Asked, run: str) -> _Look:
     from jumok.tasks.read_attention import attention_view
     from jumok.tasks.read_predict import Reader
 
     reader = Reader.load(run, device=asked.device)
-    return lambda crop: attention_view(reader, crop, asked.target, run=run, beam=asked.beam, choice=asked.choice)
+
+    def see(crop: Path, text: str | None) -> "CaptionView":
+        return attention_view(reader, crop, text, run=run, beam=asked.beam, choice=asked.choice)
+
+    return _Look(reader.models[0], see)

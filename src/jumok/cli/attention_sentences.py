@@ -1,5 +1,6 @@
-"""`jumok attention` of translators: sentences on one page, two models beside each other, a film of a training."""
+"""`jumok attention` of translators: sentences on one page, two models beside each other."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -7,18 +8,17 @@ import typer
 
 from jumok.cli import options
 from jumok.cli.attention_asked import Asked
-from jumok.cli.console import Bar, say
+from jumok.cli.console import say
 from jumok.errors import UserError
 
 if TYPE_CHECKING:
     from jumok.insight.viewer import AttentionView
-    from jumok.insight.window import Window
     from jumok.tasks.translate_predict import Translator
 
 MOST = 200  # sentences of one page
 
 
-def sentences(asked: Asked, text: str | None, window: str | None, film: Path | None) -> None:
+def sentences(asked: Asked, text: str | None) -> None:
     """Write the page of a sentence, or of those of a file, and what else was asked for.
 
     Raises `UserError` for what does not go together, and for a sentence that is longer than a page can hold.
@@ -26,15 +26,10 @@ def sentences(asked: Asked, text: str | None, window: str | None, film: Path | N
     from dataclasses import replace
 
     from jumok.insight.viewer import write_attention_page
-    from jumok.insight.window import read_window
     from jumok.tasks.translate_predict import Translator
 
-    for option, value in (("--target", asked.target), ("--window", window), ("--film", film)):
-        if asked.file is not None and value is not None:
-            raise UserError(f"{option} is for one sentence; leave it out with --file")
-    if film is not None and asked.beside is not None:
-        raise UserError("--film is of the training of one run; leave --with out")
-    part = None if window is None else read_window("--window", window)
+    if asked.file is not None and asked.target is not None:
+        raise UserError("--target is for one sentence; leave it out with --file")
     models = [Translator.load(name, device=asked.device) for name in asked.runs]
     if len({model.source for model in models}) > 1:
         first, rival = models
@@ -47,8 +42,10 @@ def sentences(asked: Asked, text: str | None, window: str | None, film: Path | N
         lines = [text]
     else:
         raise UserError("there is nothing to look at; give a sentence, or --file with one a line")
-    shown = _views(asked, models, lines, part)
-    film_made = None if film is None else _film(asked, models[0], shown[0][0], text or "", part)
+    look = _look(asked, models)
+    shown = asked.shown(lines, look, "sentences")
+    written = shown[0][0].output_text  # at every step, so that the rows are the same
+    film = asked.filmed(models[0].models[0], lambda: look(lines[0], written)[0])
     sides = [list(views) for views in zip(*shown, strict=True)]
     if asked.beside is not None:  # beside each other they need their names
         named = zip(asked.runs, sides, strict=True)
@@ -59,47 +56,22 @@ def sentences(asked: Asked, text: str | None, window: str | None, film: Path | N
     write_attention_page(asked.output, sides[0], title, sides[1] if asked.beside is not None else None)
     for views in shown:
         typer.echo("\t".join(view.output_text for view in views))
-    asked.wrote()
-    if film is not None and film_made is not None:
-        from jumok.files import atomic_write
-
-        atomic_write(film, film_made[1])
-        say(f"wrote {film}: {film_made[0]} saved steps")
+    asked.wrote(film)
 
 
-def _views(
-    asked: Asked, models: "list[Translator]", lines: list[str], window: "Window | None"
-) -> "list[list[AttentionView]]":
-    """What each model saw in each line, as many as a page can hold."""
-    from jumok.insight.viewer import LARGEST
-    from jumok.insight.window import fitting
+def _look(asked: Asked, models: "list[Translator]") -> "Callable[..., list[AttentionView]]":
+    """What each model sees in a line, while it writes its own translation, or a given one."""
     from jumok.tasks.translate_attention import attention_view
 
     searches = [options.search_options(model.options, beam=asked.beam, n_best=1) for model in models]
-    shown: list[list[AttentionView]] = []
-    room = LARGEST
-    with Bar("looking", total=len(lines)) as bar:
-        for line in lines:
-            views = [
-                attention_view(model, run, line, asked.target, search, choice=asked.choice, window=window)
-                for run, model, search in zip(asked.runs, models, searches, strict=True)
-            ]
-            room -= sum(view.size for view in views)
-            if room < 0:
-                break
-            shown.append(views)
-            bar.advance(1)
-    if not shown:
-        longest = max(max(len(view.source), len(view.target)) for view in views)
-        first = 1 if window is None else window[0]
-        last = first + fitting(views, LARGEST) - 1
-        raise UserError(
-            f"{longest} tokens are {LARGEST - room:,} weights, more than a page can hold ({LARGEST:,}); look at a part "
-            f"of them with --window {first}-{last}, or at some layers or heads (--layers, --heads)"
-        )
-    if len(shown) < len(lines):
-        say(f"a page holds {LARGEST:,} weights; cut {len(lines) - len(shown)} of {len(lines)} sentences")
-    return shown
+
+    def look(line: str, target: str | None = asked.target) -> "list[AttentionView]":
+        return [
+            attention_view(model, run, line, target, search, choice=asked.choice, window=asked.window)
+            for run, model, search in zip(asked.runs, models, searches, strict=True)
+        ]
+
+    return look
 
 
 def _lines(file: Path, models: "list[Translator]") -> list[str]:
@@ -115,14 +87,3 @@ def _lines(file: Path, models: "list[Translator]") -> list[str]:
     if len(lines) > MOST:
         say(f"a page shows {MOST} sentences; cut {len(lines) - MOST} of {file}")
     return lines[:MOST]
-
-
-def _film(
-    asked: Asked, translator: "Translator", view: "AttentionView", line: str, window: "Window | None"
-) -> tuple[int, bytes]:
-    """How many saved steps there are, and the film of them."""
-    from jumok.insight import film
-    from jumok.tasks.translate_attention import training_film
-
-    made = training_film(translator, asked.run, line, view.output_text, choice=asked.choice, window=window, warn=say)
-    return len(made.frames), film.training_film(made.frames, made.rows, made.keys)

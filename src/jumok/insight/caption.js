@@ -137,18 +137,16 @@ function writeLink() {
   const parts = { step: state.step + 1 };
   if (state.layer !== START) parts.layer = state.layer + 1;
   if (state.head !== ALL) parts.head = state.head + 1;
-  if (state.strength < 1) parts.heat = Math.round(100 * state.strength);
-  if (!state.smooth) parts.edges = "sharp";
+  linkSight(parts);
   writeAddress(parts);
 }
 
 function followLink() {
   const address = new Address();
   if (address.empty) return false;
-  const made = { step: address.number(address.take("step"), count), layer: address.optional("layer", depth, START) };
+  const made = { step: address.number(address.take("step"), count, 1, 0), layer: address.optional("layer", depth, START) };
   made.head = address.optional("head", made.layer === ALL ? 0 : book.heads);
-  made.strength = address.has("heat") ? (address.number(address.take("heat"), 100, 0) + 1) / 100 : 1;
-  made.smooth = !address.says("edges", "sharp");
+  Object.assign(made, readSight(address));
   if (address.right) Object.assign(state, made);
   return address.right;
 }

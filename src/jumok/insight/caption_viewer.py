@@ -5,14 +5,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from jumok.files import atomic_write
 from jumok.insight.choice import EVERYTHING, Choice, Chosen
 from jumok.insight.figures import figures_folder, png
 from jumok.insight.image_figures import VEIL, Photo, draw_words, fitted, heat_colors, picture_url
 from jumok.insight.image_maps import Grid
-from jumok.insight.maps import SPECIAL, Weights, join_words, word_ids, word_labels
+from jumok.insight.maps import SPECIAL, Map, Weights, average, join_words, word_ids, word_labels
 from jumok.insight.recorded import kind_of
 from jumok.insight.viewer import fill_page, notebook_frame, pack
 
@@ -84,8 +82,13 @@ def words_png(view: CaptionView) -> bytes:
 
 def words_figure(view: CaptionView) -> "Figure":
     """The photo once for each word, under the mean look of the layers and heads that are drawn."""
-    mean = np.mean([layer.weights.mean(0) for layer in _layers(view)], axis=0)[:, view.prefix :]
-    return draw_words(view.photo, list(mean.reshape(-1, *view.grid)), [label for label, _, _ in _words(view)])
+    return draw_words(view.photo, *looked_words(view))
+
+
+def looked_words(view: CaptionView) -> tuple[list[Map], list[str]]:
+    """What was looked at for each word ``(h, w)``, the mean of the layers and heads that are drawn; and the words."""
+    mean = average([layer.weights for layer in _layers(view)])[:, view.prefix :]
+    return list(mean.reshape(-1, *view.grid)), [label for label, _, _ in _words(view)]
 
 
 def caption_attention_page(view: CaptionView, title: str) -> str:

@@ -1,4 +1,5 @@
-// Which input is shown: its pages are put together from their parts, and dressed and spoken as this one is.
+// Which input is shown: its pages are put together from their parts, dressed and spoken as this one is, and show of it what
+// they showed of the last: layer, head, view. All of that stands in the address.
 
 const WORDS = {
   en: {
@@ -23,19 +24,17 @@ const FRAMED = `<style>
   .plates img, .matrix, .lines { max-height: none; }
 </style>`;
 
-const book = JSON.parse(document.getElementById("data").textContent);
-const $ = (id) => document.getElementById(id);
 const state = { language: navigator.language.toLowerCase().startsWith("ko") ? "ko" : "en", theme: "auto", at: 0 };
 let words = WORDS[state.language];
 
 const count = book.inputs.length;
+const views = book.models.map(() => ""); // of each page what its own address would say
 const frames = book.models.map((name, at) => {
-  const section = document.createElement("section");
-  const heading = document.createElement("h2");
-  const frame = document.createElement("iframe");
+  const section = element("section");
+  const heading = element("h2", "", name);
+  const frame = element("iframe");
   heading.id = `model-${at + 1}`;
   heading.dir = "auto";
-  heading.textContent = name;
   heading.hidden = book.models.length < 2;
   section.append(heading, frame);
   $("frames").append(section);
@@ -48,6 +47,7 @@ const inside = (frame) => frame.contentDocument; // null where pages are kept ap
 function fit(frame) {
   const body = inside(frame)?.body;
   if (!body) return;
+  body.parentNode.style.overflowY = "hidden"; // it has its height: no bar, which would make it narrower and higher
   const height = Math.ceil(body.getBoundingClientRect().height) + 4;
   if (Math.abs(frame.offsetHeight - height) > 1) frame.style.height = `${height}px`;
 }
@@ -65,6 +65,19 @@ function tell() {
   if (frames.every((frame) => !inside(frame) || inside(frame).body?.dataset.ready)) document.body.dataset.ready = "yes";
 }
 
+// what the pages show now; that of the second has names that end in -2
+function remember() {
+  frames.forEach((frame, model) => {
+    if (inside(frame)?.body?.dataset.ready) views[model] = inside(frame).querySelector('meta[name="view"]').content;
+  });
+  writeLink();
+}
+
+function writeLink() {
+  const named = views.flatMap((view, model) => [...new URLSearchParams(view)].map(([name, value]) => [model ? `${name}-${model + 1}` : name, value]));
+  writeAddress([[book.kind, state.at + 1], ...named]);
+}
+
 function show() {
   delete document.body.dataset.ready;
   const { name, pages } = book.inputs[state.at];
@@ -75,17 +88,19 @@ function show() {
       const body = inside(frame)?.body;
       if (!body) return tell();
       new frame.contentWindow.ResizeObserver(() => fit(frame)).observe(body);
-      const settled = () => (agree(frame), fit(frame), tell());
+      const settled = () => (agree(frame), fit(frame), remember(), tell());
       new frame.contentWindow.MutationObserver(settled).observe(body, { attributeFilter: ["data-ready"] });
       settled();
     };
-    frame.srcdoc = page.replace("</head>", () => `${FRAMED}</head>`);
+    const view = `<meta name="view" content="${views[model].replaceAll("&", "&amp;")}">`;
+    frame.srcdoc = page.replace("</head>", () => `${view}${FRAMED}</head>`);
   });
   draw();
 }
 
 function draw() {
   const [what, previous, next] = words[book.kind];
+  drawLink();
   document.documentElement.lang = state.language;
   $("language").textContent = words.other;
   $("language").lang = words.otherLang;
@@ -97,26 +112,26 @@ function draw() {
   $("sentence").replaceChildren(...book.inputs.map(({ name }, at) => new Option(`${at + 1}. ${name}`, at, false, at === state.at)));
 }
 
-const CAN_LINK = location.protocol !== "about:"; // a frame of a notebook has no address of its own
-
 function go(at) {
   state.at = (at + count) % count;
-  if (CAN_LINK) history.replaceState(null, "", `#${book.kind}=${state.at + 1}`);
+  writeLink();
   $("spoken").textContent = `${words.of(state.at + 1, count)}: ${book.inputs[state.at].name}`;
   show();
 }
 
-// an address that names none of the inputs is ignored
+// an address that names none of the inputs is ignored; the rest is for the pages to take
 function follow() {
-  const at = Number(new URLSearchParams(location.hash.slice(1)).get(book.kind)) - 1;
-  if (!Number.isInteger(at) || at < 0 || at >= count || at === state.at) return false;
+  const address = new Address();
+  const at = address.optional(book.kind, count, NaN);
+  if (Number.isNaN(at)) return false;
+  const parts = views.map(() => new URLSearchParams());
+  for (const [name, value] of address.parts) {
+    const [, own, model] = /^(.*?)(?:-(\d))?$/.exec(name);
+    parts[(model ?? 1) - 1]?.append(own, value);
+  }
   state.at = at;
+  parts.forEach((own, model) => (views[model] = own.toString()));
   return true;
-}
-
-function dress() {
-  if (state.theme === "auto") delete document.documentElement.dataset.theme;
-  else document.documentElement.dataset.theme = state.theme;
 }
 
 $("previous").onclick = () => go(state.at - 1);
@@ -130,11 +145,11 @@ $("language").onclick = () => {
 };
 $("theme").onclick = () => {
   state.theme = { auto: "light", light: "dark", dark: "auto" }[state.theme];
-  dress();
+  dress(state.theme);
   draw();
   frames.forEach(agree);
 };
-addEventListener("hashchange", () => follow() && show());
+listenLink(() => follow() && show());
 document.body.classList.toggle("beside", frames.length > 1);
 follow();
 show();

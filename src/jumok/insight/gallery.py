@@ -54,7 +54,9 @@ class Gallery:
             "inputs": self.inputs,
             "parts": list(self.parts),
         }
-        return fill_page("gallery.html", ["page.css", "gallery.css"], ["gallery.js"], title, data)
+        return fill_page(
+            "gallery.html", ["page.css", "gallery.css"], ["common.js", "link.js", "gallery.js"], title, data
+        )
 
     def write(self, path: Path, title: str) -> None:
         """Write `page` to `path`, whole or not at all; `UserError` where that is not possible."""

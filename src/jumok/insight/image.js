@@ -1,4 +1,4 @@
-// What is shown and how it is chosen: words of the page in two languages, the state, controls, pointer and keys.
+// What is shown and how it is chosen: words of the page in two languages, the state, controls, the link, pointer and keys.
 
 const WORDS = {
   en: {
@@ -26,6 +26,7 @@ const WORDS = {
       "A single bright patch far from any object is often a sink: a place where attention rests when nothing needs looking at.",
       "Click a patch, and the page shows what that patch looked at. Early heads often look at neighbours, as a convolution does.",
       "Keys: Tab to the photo, arrow keys to move, Enter to ask a patch, Escape to go back. In the sheet arrow keys change layer and head.",
+      "The address of the page holds what is shown: copy the link to come back to it.",
     ],
     plates: "Figures", photoLabel: (rows, columns) => `Photo of ${rows} by ${columns} patches. Use the arrow keys; Enter asks a patch what it looked at.`,
     failed: (message) => `The weights of this page cannot be read (${message}). Open it in a current browser.`,
@@ -55,6 +56,7 @@ const WORDS = {
       "물체에서 먼 패치 하나만 밝으면 대개 싱크입니다. 볼 것이 없을 때 주목이 쉬는 곳입니다.",
       "패치를 누르면 그 패치가 본 곳이 보입니다. 앞쪽 층의 헤드는 흔히 합성곱처럼 이웃을 봅니다.",
       "키보드: Tab으로 사진에 가서 화살표로 움직이고, Enter로 패치를 고르고, Esc로 돌아갑니다. 모음 그림에서는 화살표로 층과 헤드를 바꿉니다.",
+      "페이지 주소에 지금 보이는 상태가 담깁니다. 링크를 복사해 두면 그대로 다시 볼 수 있습니다.",
     ],
     plates: "그림", photoLabel: (rows, columns) => `가로 ${columns}, 세로 ${rows} 패치의 사진입니다. 화살표 키로 움직이고 Enter로 패치를 고르세요.`,
     failed: (message) => `이 페이지의 가중치를 읽을 수 없습니다 (${message}). 최신 브라우저로 열어 주세요.`,
@@ -100,6 +102,9 @@ function drawTexts() {
   $("help").replaceChildren(...words.helps.map((text) => element("li", "", text)));
   photo.alt = words.photo;
   $("photo").setAttribute("aria-label", words.photoLabel(rows, columns));
+  $("strength").value = 100 * state.strength;
+  $("smooth").checked = state.smooth;
+  drawLink();
   $("guesses").replaceChildren(
     ...book.predictions.map(([name, share]) => {
       const item = element("li");
@@ -196,6 +201,35 @@ function drawPhoto() {
   mark("asked", ofPatch() ? state.patch : -1);
 }
 
+// ---- the address
+
+function writeLink() {
+  const parts = {};
+  if (ofPatch()) parts.patch = state.patch + 1;
+  else if (state.from === ROLLOUT) parts.from = "rollout";
+  else if (state.from > 0) parts.token = state.from + 1;
+  if (state.layer !== depth - 1) parts.layer = state.layer + 1;
+  if (state.head >= 0) parts.head = state.head + 1;
+  linkSight(parts);
+  writeAddress(parts);
+}
+
+function followLink() {
+  const address = new Address();
+  if (address.empty) return false;
+  const rolled = address.says("from", "rollout");
+  const patch = address.optional("patch", asked && !rolled ? patches : 0);
+  const token = address.optional("token", rolled || patch >= 0 ? 0 : tokens, 0);
+  const made = { from: rolled ? ROLLOUT : patch >= 0 ? tokens + patch : token, layer: address.optional("layer", depth, depth - 1) };
+  made.head = address.optional("head", rolled ? 0 : book.heads);
+  if (patch >= 0) made.patch = patch;
+  Object.assign(made, readSight(address));
+  if (address.right) Object.assign(state, made);
+  return address.right;
+}
+
+// ---- what is shown
+
 let latest = 0;
 async function show() {
   const own = ++latest;
@@ -208,6 +242,7 @@ async function show() {
     drawTexts();
     drawControls();
     drawPhoto();
+    writeLink();
     await drawSheet();
     document.body.dataset.ready = "yes";
   } catch (error) {
@@ -232,6 +267,7 @@ function leave() {
 }
 
 function listen() {
+  listenLink(() => followLink() && show());
   let now = state.patch;
   $("photo").addEventListener("pointermove", (event) => {
     now = under(event);
@@ -279,6 +315,7 @@ function listen() {
 
 setUp();
 listen();
+followLink();
 drawPlates();
 photo.classList.toggle("tiny", Math.max(...book.size) < 128);
 photo.onload = show;

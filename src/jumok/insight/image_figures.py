@@ -72,11 +72,14 @@ def upsample(heat: Weights, height: int, width: int) -> Map:
     return as_map(down @ as_map(heat) @ across.T)
 
 
-def overlay(photo: Photo, heat: Weights) -> Photo:
-    """The photo under a veil of heat: dark where no weight lies, clear and warm at the most, ``(H, W, 3)``."""
+def overlay(photo: Photo, heat: Weights, most: float | None = None) -> Photo:
+    """The photo under a veil of heat: dark where no weight lies, clear and warm at `most`, ``(H, W, 3)``.
+
+    By default `most` is the largest weight of `heat`.
+    """
     picture = rgb(photo)
-    most = float(as_map(heat).max()) or 1.0  # a map of zeros stays dark
-    steps = upsample(heat, picture.shape[0], picture.shape[1]) / most
+    scale = (float(as_map(heat).max()) if most is None else most) or 1.0  # a map of zeros stays dark
+    steps = (upsample(heat, picture.shape[0], picture.shape[1]) / scale).clip(0, 1)
     tint = _colors()[np.rint(steps * 255).astype(int)]
     veil = (VEIL[0] + (VEIL[1] - VEIL[0]) * steps)[..., None]
     return np.asarray(np.rint(picture * (1 - veil) + tint * veil), dtype=np.uint8)
@@ -111,13 +114,21 @@ def draw_layers(
     return figure
 
 
-def draw_words(photo: Photo, looked: Sequence[Weights], words: Sequence[str], columns: int = 5) -> "Figure":
+def draw_words(
+    photo: Photo,
+    looked: Sequence[Weights],
+    words: Sequence[str],
+    columns: int = 5,
+    most: Sequence[float] | None = None,
+) -> "Figure":
     """The photo, then for each word the photo under what was looked at for it ``(h, w)``, row by row.
 
-    As in Xu et al. 2015, "Show, Attend and Tell", figure 3.
+    As in Xu et al. 2015, "Show, Attend and Tell", figure 3. `most` is the weight of each word that is brightest, by
+    default its largest.
     """
     shown = _enlarged(fitted(photo, 2 * _CELL), 2 * _CELL)
-    pictures = [shown, *(overlay(shown, heat) for heat in looked)]
+    scales = [float(as_map(heat).max()) for heat in looked] if most is None else most
+    pictures = [shown, *(overlay(shown, heat, scale) for heat, scale in zip(looked, scales, strict=True))]
     shape, columns = shown.shape[0] / shown.shape[1], min(columns, len(pictures))
     rows = -(-len(pictures) // columns)
     figure, axes = canvas(rows, columns, squeeze=False, width=2.0 * columns, height=rows * (0.3 + 1.95 * shape))
@@ -129,13 +140,16 @@ def draw_words(photo: Photo, looked: Sequence[Weights], words: Sequence[str], co
     return figure
 
 
-def draw_rollout(photo: Photo, heat: Weights) -> "Figure":
-    """The photo, and beside it what of it reached the class token through all layers ``(h, w)``."""
+def draw_beside(photo: Photo, heat: Weights, titles: tuple[str, str], most: float | None = None) -> "Figure":
+    """The photo, and beside it the photo under what was looked at ``(h, w)``, each under its title.
+
+    The weight `most` is brightest, by default the largest.
+    """
     shown = _enlarged(fitted(photo, 3 * _CELL), 3 * _CELL)
     figure, axes = canvas(1, 2, width=7.0, height=0.4 + 3.4 * shown.shape[0] / shown.shape[1])
-    for axis, picture, title in zip(axes, [shown, overlay(shown, heat)], ["photo", "rollout"], strict=True):
+    for axis, picture, title in zip(axes, [shown, overlay(shown, heat, most)], titles, strict=True):
         axis.set_axis_off()
-        axis.set_title(title, fontsize=11)
+        axis.set_title(drawable(title), fontsize=11, fontfamily=fonts(), parse_math=False)
         axis.imshow(picture)
     return figure
 

@@ -17,11 +17,11 @@ from jumok.insight.image_figures import (
     VEIL,
     Photo,
     data_url,
+    draw_beside,
     draw_distances,
     draw_filters,
     draw_layers,
     draw_positions,
-    draw_rollout,
     fitted,
     heat_colors,
     picture_url,
@@ -124,9 +124,10 @@ def image_plates(view: ImageView, of_model: dict[str, Plate] | None = None) -> d
     shown = view.chosen()
     looked = [class_attention(layer.weights, view.prefix, view.grid) for layer in shown]
     numbers = [layer.layer for layer in shown], list(shown[0].heads)
+    rolled = rollout(maps, view.prefix, view.grid)
     plates = {
         "layers": Plate(draw_layers(view.photo, looked, *numbers), {}),
-        "rollout": Plate(draw_rollout(view.photo, rollout(maps, view.prefix, view.grid)), said.ROLLOUT),
+        "rollout": Plate(draw_beside(view.photo, rolled, ("photo", "rollout")), said.ROLLOUT),
         "distance": _distance(view, maps),
     }
     return plates | (model_plates(view) if of_model is None else of_model)
@@ -203,7 +204,9 @@ def image_attention_page(view: ImageView, plates: dict[str, Plate], title: str) 
             if plate.captions
         ],
     }
-    return fill_page("image.html", ["page.css", "image.css"], ["common.js", "image_views.js", "image.js"], title, data)
+    return fill_page(
+        "image.html", ["page.css", "image.css"], ["common.js", "image_views.js", "link.js", "image.js"], title, data
+    )
 
 
 def _rows(weights: Map, prefix: int, grid: Grid) -> Map:

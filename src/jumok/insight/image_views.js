@@ -125,6 +125,17 @@ function under(event) {
   return at(event.clientY - box.top, box.height, rows) * columns + at(event.clientX - box.left, box.width, columns);
 }
 
+// how the heat lies over the photo, as parts of the address
+function linkSight(parts) {
+  if (state.strength < 1) parts.heat = Math.round(100 * state.strength);
+  if (!state.smooth) parts.edges = "sharp";
+}
+
+function readSight(address) {
+  const strength = address.has("heat") ? (address.number(address.take("heat"), 100, 0) + 1) / 100 : 1;
+  return { strength, smooth: !address.says("edges", "sharp") };
+}
+
 function setUp() {
   palette = book.colors.map((hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16)));
   $("photo").style.setProperty("--rows", rows);

@@ -1,5 +1,7 @@
 // The address restores the view: what is shown stands behind its "#", numbers from 1. A wrong one is ignored whole.
+// A page in a frame of a page of many has it in a meta element; it may come from another input, and counts where it fits.
 
+const HELD = document.querySelector('meta[name="view"]'); // put there, and read, by gallery.js
 const CAN_LINK = location.protocol !== "about:"; // a frame of a notebook has no address of its own
 const LINK_WORDS = {
   en: { copy: "Copy link", copied: "Link copied", failed: "Copy it from the address bar" },
@@ -9,7 +11,7 @@ const LINK_WORDS = {
 // What stands behind "#", taken part by part. It is `right` when every part was one that may be, and none was left.
 class Address {
   constructor() {
-    this.parts = new Map(new URLSearchParams(location.hash.slice(1)));
+    this.parts = new Map(new URLSearchParams(HELD ? HELD.content : location.hash.slice(1)));
     this.empty = !this.parts.size;
     this.fits = true;
   }
@@ -28,15 +30,16 @@ class Address {
     return text;
   }
 
-  // a number from `least` to `most`, from 1 in the address and from 0 in the page
-  number(text, most, least = 1) {
+  // a number from `least` to `most`, from 1 in the address and from 0 in the page; else `none`, which is right in a frame
+  number(text, most, least = 1, none = NaN) {
     const value = /^\d{1,6}$/.test(text) ? Number(text) : NaN;
-    this.fits &&= value >= least && value <= most;
-    return value - 1;
+    if (value >= least && value <= most) return value - 1;
+    this.fits &&= HELD !== null && !Number.isNaN(none);
+    return none;
   }
 
   optional(name, most, none = -1) {
-    return this.has(name) ? this.number(this.take(name), most) : none;
+    return this.has(name) ? this.number(this.take(name), most, 1, none) : none;
   }
 
   // whether a part that may be left out is there, saying the only thing that it may
@@ -48,7 +51,8 @@ class Address {
 }
 
 function writeAddress(parts) {
-  if (CAN_LINK) history.replaceState(null, "", `#${new URLSearchParams(parts)}`);
+  if (HELD) HELD.content = new URLSearchParams(parts);
+  else if (CAN_LINK) history.replaceState(null, "", `#${new URLSearchParams(parts)}`);
 }
 
 function drawLink() {

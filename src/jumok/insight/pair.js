@@ -1,4 +1,5 @@
-// Why two sentences are near: words of the page in two languages, pairs of words, the attention of each, pointer and keys.
+// Why two sentences are near: words of the page in two languages, pairs of words, the attention of each, the link, pointer
+// and keys.
 // A place is (row, key): a word of the first sentence, a word of the second, -1 for none.
 
 const WORDS = {
@@ -13,7 +14,7 @@ const WORDS = {
     matrix: "Matrix", lines: "Lines", axes: "down: first · across: second",
     linesAxes: { adds: "thick: adds much · dashed: takes away", cosine: "thick: much alike · dashed: below 0" },
     least: (value, adds) => (adds ? `takes away ${value}` : value), most: (value, adds) => (adds ? `${value} adds` : value),
-    sum: (cells, rest, all) => (rest ? `All cells add up to ${cells}; ${rest} belongs to no pair of tokens; together ${all}, the similarity.` : `All cells add up to ${all}, the similarity.`),
+    sum: (cells, rest, all) => (rest ? `All cells add up to ${cells}; ${rest} belongs to no pair of tokens here; together ${all}, the similarity.` : `All cells add up to ${all}, the similarity.`),
     mean: "A word's cosine is the mean over its subwords. Cosines do not add up to the similarity.",
     invite: { adds: (list) => ["These pairs add most: ", list, ". Point at a word, or tap it, to see what it adds."], cosine: (list) => ["Nearest: ", list, ". Point at a word, or tap it, to see what it is near to."] },
     share: (word, value, less, list) => [word, less ? " takes away " : " adds ", value, ": with ", list, "."],
@@ -34,6 +35,7 @@ const WORDS = {
       "The cosine of two tokens says how alike they are, whatever their length and weight in the sum. Two alike tokens may add little.",
       "Each row of the attention sums to 100 %: a word's weight is the sum over its subwords, its row their mean.",
       "Keys: Tab to a sentence or a picture, arrow keys to move, Enter to hold a word, Escape to let go.",
+      "The address of the page holds the pair and what is shown of it: copy the link to come back to it.",
     ],
     stripLabel: (side) => `${side} sentence. Use the left and right keys.`,
     matrixLabel: (rows, keys) => `Matrix of ${rows} rows and ${keys} columns. Use the arrow keys.`,
@@ -51,7 +53,7 @@ const WORDS = {
     matrix: "행렬", lines: "선", axes: "세로: 첫째 · 가로: 둘째",
     linesAxes: { adds: "굵은 선: 많이 더함 · 점선: 뺌", cosine: "굵은 선: 많이 닮음 · 점선: 0보다 작음" },
     least: (value, adds) => (adds ? `뺌 ${value}` : value), most: (value, adds) => (adds ? `${value} 더함` : value),
-    sum: (cells, rest, all) => (rest ? `모든 칸의 합은 ${cells}, 어느 쌍에도 속하지 않는 값은 ${rest}이며, 더하면 유사도 ${all}입니다.` : `모든 칸의 합은 유사도 ${all}입니다.`),
+    sum: (cells, rest, all) => (rest ? `모든 칸의 합은 ${cells}, 여기 있는 어느 쌍에도 속하지 않는 값은 ${rest}이며, 더하면 유사도 ${all}입니다.` : `모든 칸의 합은 유사도 ${all}입니다.`),
     mean: "단어의 코사인은 그 서브워드들의 평균입니다. 코사인을 더해도 유사도가 되지는 않습니다.",
     invite: { adds: (list) => ["유사도에 가장 많이 더한 쌍: ", list, ". 단어를 가리키거나 누르면 그 단어가 더하는 값이 보입니다."], cosine: (list) => ["가장 가까운 쌍: ", list, ". 단어를 가리키거나 누르면 무엇과 가까운지 보입니다."] },
     share: (word, value, less, list) => [word, less ? " 유사도에서 빼는 값 " : " 유사도에 더하는 값 ", value, ". 짝마다: ", list, "."],
@@ -72,6 +74,7 @@ const WORDS = {
       "토큰끼리의 코사인은 길이나 합에서의 비중과 상관없이 얼마나 닮았는지를 나타냅니다. 닮았어도 더하는 값은 작을 수 있습니다.",
       "어텐션의 각 행은 합이 100 %입니다. 단어의 가중치는 서브워드들의 합이고, 단어의 행은 서브워드들의 평균입니다.",
       "키보드: Tab으로 문장이나 그림에 가서 화살표로 움직이고, Enter로 고정하고, Esc로 풉니다.",
+      "페이지 주소에 문장 쌍과 지금 보이는 상태가 담깁니다. 링크를 복사해 두면 그대로 다시 볼 수 있습니다.",
     ],
     stripLabel: (side) => `${side} 문장입니다. 좌우 화살표 키를 쓰세요.`,
     matrixLabel: (rows, keys) => `${rows}행 ${keys}열의 행렬입니다. 화살표 키를 쓰세요.`,
@@ -97,6 +100,7 @@ function drawTexts() {
   const { texts, model, similarity, rest, contributions, layers } = pair();
   const { rows, keys, values, most, adds, self } = shown;
   document.documentElement.lang = state.language;
+  drawLink();
   $("language").lang = words.otherLang;
   $("model").hidden = !model;
   for (const [id, text] of Object.entries({
@@ -139,10 +143,42 @@ function drawControls() {
   layers.forEach(({ name }, at) => ($("layer").children[at + 1].title = name));
 }
 
+// ---- the address
+
+function writeLink() {
+  const parts = book.pairs.length > 1 ? { pair: state.pair + 1 } : {};
+  if (!state.adds) parts.show = "cosine";
+  if (!state.words) parts.unit = "subwords";
+  if (state.layer >= 0) parts.layer = state.layer + 1;
+  if (state.head >= 0) parts.head = state.head + 1;
+  writeAddress(parts);
+}
+
+function followLink() {
+  const address = new Address();
+  if (address.empty) return false;
+  const made = { pair: address.optional("pair", book.pairs.length, 0), held: NONE };
+  const layers = book.pairs[made.pair]?.layers ?? [];
+  made.adds = !address.says("show", "cosine");
+  made.words = !address.says("unit", "subwords");
+  made.layer = address.optional("layer", layers.length);
+  made.head = address.optional("head", layers[made.layer]?.heads ?? 0);
+  if (address.right) Object.assign(state, made);
+  return address.right;
+}
+
+// what was chosen for another pair, as far as this one has it
+function settle() {
+  const { layers } = pair();
+  if (state.layer >= layers.length) state.layer = state.head = -1;
+  if (state.head >= (layers[state.layer]?.heads ?? 0)) state.head = -1;
+}
+
 let latest = 0;
 async function show() {
   const own = ++latest;
   delete document.body.dataset.ready;
+  settle();
   try {
     const made = await gather(pair());
     if (own !== latest) return; // chosen anew while this was unpacked
@@ -153,6 +189,7 @@ async function show() {
     $("views").classList.toggle("stacked", shown.keys.length > 30);
     sizeBoards();
     point(...state.held);
+    writeLink();
     document.body.dataset.ready = "yes";
   } catch (error) {
     if (own !== latest) return;
@@ -241,6 +278,7 @@ function recolor(theme) {
 }
 
 function listen() {
+  listenLink(() => followLink() && show());
   const main = document.querySelector("main");
   main.addEventListener("pointermove", (event) => {
     if (!shown) return;
@@ -277,7 +315,7 @@ function listen() {
   const redraw = (theme, paper) => (recolor(theme), shown && (drawPictures(), sizeBoards(paper), point(...now)));
   addEventListener("beforeprint", () => redraw("light", true));
   addEventListener("afterprint", () => redraw(state.theme, false));
-  const go = (at) => change({ pair: (at + book.pairs.length) % book.pairs.length, layer: -1, head: -1, held: NONE });
+  const go = (at) => change({ pair: (at + book.pairs.length) % book.pairs.length, held: NONE });
   $("previous").onclick = () => go(state.pair - 1);
   $("next").onclick = () => go(state.pair + 1);
   $("sentence").onchange = (event) => go(Number(event.target.value));
@@ -288,4 +326,5 @@ function listen() {
 Object.keys(BOARDS).forEach(makeBoard);
 recolor(state.theme);
 listen();
+followLink();
 show();

@@ -59,6 +59,17 @@ class PairView:
         first, second = map(self.choice.pick, self.maps)
         return list(zip(first, second, strict=True))
 
+    def shapes(self) -> list[tuple[int, ...]]:
+        """``(H, N, M)`` of all that is shown: of the pairs of tokens, and ``(H, N, N)`` of each sentence's maps."""
+        between = (self.cosines, self.contributions)
+        tokens = [(1, len(self.pieces[0]), len(self.pieces[1])) for values in between if values is not None]
+        return [*tokens, *(side.weights.shape for layer in self.chosen() for side in layer)]
+
+    def word_numbers(self) -> tuple[list[int], list[int]]:
+        """The word number of each piece of the first sentence, and of the second."""
+        first, second = map(word_ids, self.pieces) if self.words is None else map(list, self.words)
+        return first, second
+
 
 def write_pair_page(path: Path, views: Sequence[PairView], title: str) -> None:
     """Write `pair_page` to `path`, whole or not at all; `UserError` where that is not possible."""
@@ -74,7 +85,10 @@ def pair_page(views: Sequence[PairView], title: str) -> str:
     if not views:
         raise ValueError("a page needs at least one pair of sentences")
     data = {"title": title, "pairs": [_pair(view) for view in views]}
-    styles, scripts = ["page.css", "pair.css"], ["common.js", "data.js", "views.js", "pair_views.js", "pair.js"]
+    styles, scripts = (
+        ["page.css", "pair.css"],
+        ["common.js", "data.js", "views.js", "pair_views.js", "link.js", "pair.js"],
+    )
     return fill_page("pair.html", styles, scripts, title, data)
 
 
@@ -83,22 +97,33 @@ def pair_png(view: PairView) -> bytes:
     return png(pair_figure(view))
 
 
-def pair_figure(view: PairView) -> "Figure":
-    """What each pair of words adds to the similarity (without contributions: its cosine).
+def pair_values(view: PairView) -> Map:
+    """What each pair of words adds to the similarity (without contributions: its cosine), ``(N, M)`` of the words.
+
+    Raises `ValueError` as `pair_page` does.
+    """
+    _check(view)
+    numbers = view.word_numbers()
+    if view.contributions is None:
+        return mean_words(view.cosines, *numbers)
+    return sum_words(view.contributions, *numbers)
+
+
+def pair_figure(view: PairView, most: float | None = None) -> "Figure":
+    """`pair_values` as a map, its colours deepest at the size `most`, by default that of the largest value.
 
     Raises `ValueError` as `pair_page` does, `UserError` if matplotlib is not installed.
     """
-    _check(view)
-    numbers = _numbers(view)
-    values, what = mean_words(view.cosines, *numbers), "cosine of each pair of words"
+    values, what = pair_values(view), "cosine of each pair of words"
     if view.contributions is not None:
-        values, what = sum_words(view.contributions, *numbers), "what each pair of words adds"
+        what = "what each pair of words adds"
         if abs(view.rest) >= 0.005:
             what += f", rest {_signed(view.rest)}"
+    numbers = view.word_numbers()
     rows, columns = (word_labels(*side) for side in zip(view.pieces, numbers, strict=True))
     # a title has its width, and an image of very long sentences its end
     figure, axis = canvas(width=min(30, max(5.6, 2.9 + 0.5 * len(columns))), height=min(30, 1.9 + 0.5 * len(rows)))
-    _draw(axis, values, rows, columns)
+    _draw(axis, values, rows, columns, float(np.abs(values).max()) if most is None else most)
     figure.suptitle(f"similarity {_signed(view.similarity)}: {what}", fontsize=11)
     figure.colorbar(axis.images[0], ax=axis, shrink=0.8, panchor=False)
     return figure
@@ -138,7 +163,7 @@ def _pair(view: PairView) -> dict[str, Any]:
         "model": view.model,
         "similarity": round(float(view.similarity), 5),
         "rest": round(float(view.rest), 5),
-        "sides": [_side(pieces, numbers) for pieces, numbers in zip(view.pieces, _numbers(view), strict=True)],
+        "sides": [_side(pieces, numbers) for pieces, numbers in zip(view.pieces, view.word_numbers(), strict=True)],
         "cosines": pack_signed(as_map(view.cosines)),
         "contributions": None if view.contributions is None else pack_signed(as_map(view.contributions)),
         "layers": [
@@ -159,11 +184,6 @@ def _side(pieces: Sequence[str], numbers: list[int]) -> dict[str, Any]:
     return {"pieces": list(pieces), "words": numbers, "labels": word_labels(pieces, numbers), "special": special}
 
 
-def _numbers(view: PairView) -> tuple[list[int], list[int]]:
-    first, second = map(word_ids, view.pieces) if view.words is None else map(list, view.words)
-    return first, second
-
-
 def _check(view: PairView) -> None:
     size = (len(view.pieces[0]), len(view.pieces[1]))
     if not all(size):
@@ -174,7 +194,7 @@ def _check(view: PairView) -> None:
         array = as_map(values)
         if array.shape != size or not np.isfinite(array).all():
             raise ValueError(f"{name} are {array.shape}, but must be {size} finite numbers (N, M)")
-        sum_words(array, *_numbers(view))  # the word numbers fit
+        sum_words(array, *view.word_numbers())  # the word numbers fit
     if view.contributions is not None:
         total = float(as_map(view.contributions).sum(dtype=np.float64)) + view.rest
         if abs(total - view.similarity) > _OFF:
@@ -187,10 +207,10 @@ def _check(view: PairView) -> None:
             raise ValueError(f"{name} is {shapes[0]} and {shapes[1]}, but there are {size} pieces (H, N, N)")
 
 
-def _draw(axis: "Axes", values: Map, rows: Sequence[str], columns: Sequence[str]) -> None:
+def _draw(axis: "Axes", values: Map, rows: Sequence[str], columns: Sequence[str], most: float) -> None:
     from matplotlib.colors import LinearSegmentedColormap
 
-    most = float(np.abs(values).max()) or 1.0
+    most = most or 1.0
     colors = LinearSegmentedColormap.from_list("signed", COLORS)
     axis.imshow(values, cmap=colors, vmin=-most, vmax=most)
     axis.grid(False)

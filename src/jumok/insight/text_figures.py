@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from jumok.insight.choice import Chosen
 from jumok.insight.figures import canvas, drawable, fonts
 from jumok.insight.maps import Map, Weights, as_map, average, join_words, word_labels
-from jumok.insight.recorded import kind_of
+from jumok.insight.recorded import Kind, kind_of
 from jumok.insight.viewer import SIDES, AttentionView
 
 if TYPE_CHECKING:
@@ -29,35 +29,56 @@ def attention_figures(view: AttentionView) -> dict[str, "Figure"]:
     `maps.join_words`. Raises `UserError` if matplotlib is not installed.
     """
     figures: dict[str, Figure] = {}
-    sides, layers = view.sides(), view.choice.pick(view.maps)
-    for kind, names in SIDES.items():
-        own = [layer for layer in layers if kind_of(layer.name) == kind]
-        if not own:
+    for kind in SIDES:
+        if (mean := mean_look(view, kind)) is None:
             continue
-        drawn: dict[str, tuple[Map, str]] = {kind: (average([layer.weights for layer in own]), _mean_of(own))}
-        for layer in own if view.choice.heads is not None else ():
+        figures[kind] = look_figure(view, kind, *mean)
+        for layer in _of_kind(view, kind) if view.choice.heads is not None else ():
             for head, weights in zip(layer.heads, layer.weights, strict=True):
-                drawn[f"{kind}-layer-{layer.layer}-head-{head}"] = weights, f"layer {layer.layer}, head {head}"
-        (rows, row_words), (keys, key_words) = (sides[name] for name in names)
-        for name, (weights, what) in drawn.items():
-            joined = join_words(weights, row_words, key_words)
-            labels = word_labels(rows, row_words), word_labels(keys, key_words)
-            figures[name] = draw_map(joined, *labels, f"{_TITLES[kind]}, {what}", *(_NAMES[side] for side in names))
+                name = f"{kind}-layer-{layer.layer}-head-{head}"
+                figures[name] = look_figure(view, kind, weights, f"layer {layer.layer}, head {head}")
     return figures
 
 
+def mean_look(view: AttentionView, kind: Kind) -> tuple[Map, str] | None:
+    """The mean of what is looked at of a kind ``(Q, K)``, and of what it is the mean; None where there is nothing."""
+    own = _of_kind(view, kind)
+    return (average([layer.weights for layer in own]), _mean_of(own)) if own else None
+
+
+def look_figure(view: AttentionView, kind: Kind, weights: Weights, what: str, most: float | None = None) -> "Figure":
+    """A map ``(Q, K)`` of this kind in words, `what` in its title, dark at `most` as in `draw_map`."""
+    down, across = (_NAMES[side] for side in SIDES[kind])
+    return draw_map(*in_words(view, kind, weights), f"{_TITLES[kind]}, {what}", down, across, most)
+
+
+def in_words(view: AttentionView, kind: Kind, weights: Weights) -> tuple[Map, list[str], list[str]]:
+    """A map ``(Q, K)`` of this kind joined to words as in `maps.join_words`, with the labels of its rows and keys."""
+    sides = view.sides()
+    (rows, row_words), (keys, key_words) = (sides[name] for name in SIDES[kind])
+    joined = join_words(weights, row_words, key_words)
+    return joined, word_labels(rows, row_words), word_labels(keys, key_words)
+
+
 def draw_map(
-    weights: Weights, rows: Sequence[str], keys: Sequence[str], title: str, down: str = "", across: str = ""
+    weights: Weights,
+    rows: Sequence[str],
+    keys: Sequence[str],
+    title: str,
+    down: str = "",
+    across: str = "",
+    most: float | None = None,
 ) -> "Figure":
-    """A map ``(Q, K)``, dark at the largest weight, with its words beside the rows and above the columns."""
+    """A map ``(Q, K)`` with its words beside the rows and above the columns, dark at `most` (the largest weight)."""
     seen = as_map(weights)
+    scale = (float(seen.max()) if most is None else most) or 1.0
     # an image of a very long text has its end; a title has its width
     width, height = min(30.0, max(4.6, 2.2 + 0.3 * len(keys))), min(30.0, 1.7 + 0.27 * len(rows))
     figure, axis = canvas(width=width, height=height)
     axis.grid(False)
     axis.spines[:].set_visible(False)
     # "none": cells stay sharp, and an SVG holds them as they are
-    shown = axis.imshow(seen, vmin=0, vmax=float(seen.max()) or 1.0, cmap=_scale(), interpolation="none", aspect="auto")
+    shown = axis.imshow(seen, vmin=0, vmax=scale, cmap=_scale(), interpolation="none", aspect="auto")
     axis.xaxis.tick_top()
     axis.xaxis.set_label_position("top")
     axis.tick_params(length=0)
@@ -69,6 +90,10 @@ def draw_map(
     figure.colorbar(shown, ax=axis, label="weight")
     figure.suptitle(title, fontsize=11)
     return figure
+
+
+def _of_kind(view: AttentionView, kind: Kind) -> list[Chosen]:
+    return [layer for layer in view.choice.pick(view.maps) if kind_of(layer.name) == kind]
 
 
 def _named(words: Sequence[str]) -> tuple[list[int], list[str]]:

@@ -72,10 +72,9 @@ class AttentionView:
     begin: str = "<s>"
     choice: Choice = EVERYTHING
 
-    @property
-    def size(self) -> int:
-        """How many weights are shown of it."""
-        return sum(chosen.weights.size for chosen in self.choice.pick(self.maps))
+    def shapes(self) -> list[tuple[int, ...]]:
+        """``(H, Q, K)`` of every map that is shown."""
+        return [chosen.weights.shape for chosen in self.choice.pick(self.maps)]
 
     def sides(self) -> dict[str, tuple[list[str], list[int]]]:
         """Pieces and their word numbers of the "source", the "target", and what was "read" for each target piece."""

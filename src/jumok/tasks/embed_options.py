@@ -114,7 +114,6 @@ class SentenceTraining(TrainingOptions):
     betas: ClassVar[tuple[float, float]] = (0.9, 0.98)  # type: ignore[misc]
     epsilon: ClassVar[float] = 1e-8  # type: ignore[misc]
     average: ClassVar[int] = 0  # type: ignore[misc]
-    keep: ClassVar[int] = 2  # type: ignore[misc]
     metric: str = Field(default="spearman", description="which score decides what is best, and early stopping")
     schedule: Literal["inverse_sqrt", "cosine", "constant"] = Field(
         default="cosine", description="learning rate after the warm-up"

@@ -94,9 +94,9 @@ class ImageTraining(TrainingOptions):
     betas: ClassVar[tuple[float, float]] = (0.9, 0.999)  # type: ignore[misc]
     epsilon: ClassVar[float] = 1e-8  # type: ignore[misc]
     threads: ClassVar[int | None] = None  # type: ignore[misc]
+    clip: ClassVar[float] = 1.0  # type: ignore[misc]
     average: ClassVar[int] = 0  # type: ignore[misc]
     patience: ClassVar[int] = 0  # type: ignore[misc]
-    keep: ClassVar[int] = 2  # type: ignore[misc]
     metric: str = Field(default="top1", description="which score decides what is best, and early stopping")
     schedule: Literal["inverse_sqrt", "cosine", "constant"] = Field(
         default="cosine", description="learning rate after the warm-up"
