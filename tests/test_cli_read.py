@@ -137,6 +137,21 @@ def test_what_cannot_be_read_is_skipped_named_and_counted(home: Path, tmp_path: 
     assert "there is no" in mistake("read", home / "run", tmp_path / "missing.png")
 
 
+def test_several_texts_of_a_crop(home: Path) -> None:
+    result = jumok("read", home / "run", *crops(home)[:2], "--n-best", 3, "--beam", 5)
+    assert result.code == 0, result.err
+    rows = [line.split("\t") for line in result.out.splitlines()]
+    assert [row[0] for row in rows] == [str(crop) for crop in crops(home)[:2] for _ in range(3)]
+    assert len({row[1] for row in rows[:3]}) == 3
+    values = [
+        json.loads(line)
+        for line in jumok("read", home / "run", crops(home)[0], "--json", "--n-best", 3).out.splitlines()
+    ]
+    assert [len(value["others"]) for value in values] == [2]
+    assert values[0]["others"][0].keys() == {"text", "confidence", "characters"}
+    assert "this one reads by CTC" in mistake("read", home / "run", crops(home)[0], "--sample")
+
+
 def test_rotations_keep_the_surest(home: Path, tmp_path: Path) -> None:
     for name in ("tall", "flat"):
         pixels = np.asarray(Image.open(crops(home)[1]))

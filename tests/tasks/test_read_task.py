@@ -117,6 +117,40 @@ def test_a_word_is_read_the_same_alone_and_among_others(word_data: Path, tmp_pat
             assert all(0 <= sure <= 1 for _, sure in one.characters)
 
 
+@BOTH
+def test_the_n_best_are_different_and_stand_by_their_probability(word_data: Path, tmp_path: Path, model: str) -> None:
+    reader = Reader.load(train_run(recipe_values(word_data, tmp_path / "run", model)), device="cpu")
+    crops = [crop for crop in read_words(word_data, "val").crops if isinstance(crop, Path)][:5]
+    several = reader.options.model_copy(update={"beam": 4, "n_best": 3})
+    for reading, single in zip(reader.predict(crops, several), reader(crops, beam=4), strict=True):
+        found = [reading, *reading.others]
+        assert reading.text == single.text
+        assert single.others == ()
+        # hardly trained, they also say tokens that are written as nothing: told apart by their probability
+        assert len({each.confidence for each in found}) == 3
+        assert len(found) == 3
+        assert [each.confidence for each in found] == sorted((each.confidence for each in found), reverse=True)
+        assert all("".join(character for character, _ in each.characters) == each.text for each in found)
+
+
+def test_a_writer_draws_the_same_in_any_batch_and_a_ctc_reader_has_nothing_to_draw(
+    word_data: Path, tmp_path: Path
+) -> None:
+    writer, ctc = (
+        Reader.load(train_run(recipe_values(word_data, tmp_path / model, model)), device="cpu")
+        for model in ("reader-transformer", "reader")
+    )
+    crops = [crop for crop in read_words(word_data, "val").crops if isinstance(crop, Path)][:6]
+    asked = writer.options.model_copy(update={"sample": True, "n_best": 3, "seed": 5, "max_length": 4})
+    one, other = ([*writer.predict(crops, asked, batch=batch)] for batch in (6, 1))
+    texts = [[each.text for each in (reading, *reading.others)] for reading in one]
+    assert texts == [[each.text for each in (reading, *reading.others)] for reading in other]
+    assert len({text for drawn in texts for text in drawn}) > 3, "or nothing is drawn"
+    assert max(len(text) for drawn in texts for text in drawn) <= 4
+    with pytest.raises(UserError, match=r"--sample, --seed, --max-length|--max-length, --sample, --seed"):
+        next(ctc.predict(crops, asked))
+
+
 def _charset_and_shape(data: Path, tmp_path: Path, model: str) -> tuple[Any, Any]:
     task = make_task(recipe_values(data, tmp_path / "y", model))
     return task.charset, task.shape

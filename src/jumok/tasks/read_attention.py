@@ -47,7 +47,7 @@ def attention_view(
     except BadImage as error:
         raise Unseen(crop, str(error)) from error
     if text is None:
-        text = reader.read([pixels], beam=beam)[0].text
+        text = reader.read([pixels], reader.searching(beam))[0].text
         if not text:
             raise Unseen(crop, "nothing is read in it", "give a text to look for (--target)")
     tokens = reader.charset.encode(reader.charset.spelling(text))[: reader.longest]

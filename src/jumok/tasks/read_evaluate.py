@@ -138,7 +138,7 @@ def evaluate(
     plain = Spelling.model_validate({})
     written = reader.charset.model_copy(update={"spelling": plain})
     (store,), report = check_words([words], written, reader.shape, reader.longest, training=False)
-    readings = reader.read_all(store, beam=beam, rotations=rotations, batch=batch, advance=advance)
+    readings = reader.read_all(store, reader.searching(beam), rotations=rotations, batch=batch, advance=advance)
     seconds = time.perf_counter() - start
     texts, spelling = [reading.text for reading in readings], reader.charset.spelling
     own = None

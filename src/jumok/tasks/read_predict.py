@@ -33,6 +33,7 @@ class Reading:
     """What one crop says, how sure the reader is of the whole and of each character (0-1); or the reason why nothing.
 
     `confidence` is the model's probability of the very text; `quarters` by how many quarters the crop was turned.
+    `others` are the next best texts, or further draws, where the search was asked for several.
     """
 
     text: str
@@ -41,6 +42,7 @@ class Reading:
     path: Crop | None = None
     reason: str | None = None
     quarters: int = 0
+    others: tuple["Reading", ...] = ()
 
 
 class Reader:
@@ -57,6 +59,15 @@ class Reader:
     def longest(self) -> int:
         """The most characters that it can write."""
         return min(longest(model.config, self.shape) for model in self.models)
+
+    @property
+    def options(self) -> SearchOptions:
+        """How the run searches: beams by its recipe, and no reward for length, since a word is as long as it is."""
+        return SearchOptions.model_validate({"beam": self.beam, "length_penalty": 0.0})
+
+    def searching(self, beam: int | None) -> SearchOptions:
+        """The same with so many beams, if they are given."""
+        return self.options if beam is None else self.options.model_copy(update={"beam": beam})
 
     @classmethod
     def load(cls, path: str | Path, *, precision: ImagePrecision = "fp32", device: str = "auto") -> Self:
@@ -81,14 +92,15 @@ class Reader:
 
     def __call__(self, images: Sequence[str | Path], *, beam: int | None = None, batch: int = 64) -> list[Reading]:
         """The text of each image file; what cannot be read as an image has none and says why."""
-        return list(self.predict([Path(image) for image in images], beam=beam, batch=batch))
+        return list(self.predict([Path(image) for image in images], self.searching(beam), batch=batch))
 
     def predict(
-        self, paths: Sequence[Crop], *, beam: int | None = None, rotations: bool = False, batch: int = 64
+        self, paths: Sequence[Crop], options: SearchOptions | None = None, *, rotations: bool = False, batch: int = 64
     ) -> Iterator[Reading]:
-        """The same one after the other, some hundred at a time.
+        """The same one after the other, some hundred at a time, as `options` say, or the run's own.
 
         With `rotations` a tall crop is read upright, and turned by 90 and by 270 degrees, and the surest is kept.
+        Raises `UserError` for options that mean nothing to a CTC reader.
         """
         for start in range(0, len(paths), 16 * batch):
             chosen = paths[start : start + 16 * batch]
@@ -99,7 +111,8 @@ class Reader:
                     found[place] = self.shape.decoded(path)[0]
                 except BadImage as error:
                     reasons[place] = str(error)
-            answers = self.read([*found.values()], beam=beam, rotations=rotations, batch=batch)
+            numbers = [start + place for place in found]
+            answers = self.read([*found.values()], options, rotations=rotations, batch=batch, numbers=numbers)
             readings = dict(zip(found, answers, strict=True))
             for place, path in enumerate(chosen):
                 nothing = Reading("", 0.0, reason=reasons.get(place))
@@ -108,18 +121,31 @@ class Reader:
     def read(
         self,
         images: Sequence[Pixels],
+        options: SearchOptions | None = None,
         *,
-        beam: int | None = None,
         rotations: bool = False,
         batch: int = 64,
         advance: Callable[[int], None] | None = None,
+        numbers: Sequence[int] | None = None,
     ) -> list[Reading]:
-        """The text of each crop (H, W, C) of uint8. Neighbours in a batch change nothing: all are of one width."""
+        """The text of each crop (H, W, C) of uint8. Neighbours in a batch change nothing: all are of one width.
+
+        `numbers` are the crops' numbers in the whole input, which sampling draws by; their places if there are none.
+        """
+        options = self.options if options is None else options
+        self._check(options)
         crops = [self.shape.upright(pixels) for pixels in images]
-        best = self._read(crops, beam, batch, advance)
+        numbers = range(len(crops)) if numbers is None else numbers
+        best = self._read(crops, options, numbers, batch, advance)
         tall = [place for place, pixels in enumerate(crops) if is_tall(pixels)] if rotations else []
         for quarters in QUARTERS[1:] if tall else ():
-            again = self._read([turned(crops[place], quarters) for place in tall], beam, batch, None)
+            again = self._read(
+                [turned(crops[place], quarters) for place in tall],
+                options,
+                [numbers[place] for place in tall],
+                batch,
+                None,
+            )
             for place, reading in zip(tall, again, strict=True):
                 if reading.confidence > best[place].confidence:
                     best[place] = replace(reading, quarters=quarters)
@@ -128,8 +154,8 @@ class Reader:
     def read_all(
         self,
         store: WordStore,
+        options: SearchOptions | None = None,
         *,
-        beam: int | None = None,
         rotations: bool = False,
         batch: int = 64,
         advance: Callable[[int], None] | None = None,
@@ -137,19 +163,35 @@ class Reader:
         """The same of every word of a store, read as it is needed."""
         readings: list[Reading] = []
         for start in range(0, len(store), 64 * batch):
-            images = store.pixels(range(start, min(start + 64 * batch, len(store))))
-            readings += self.read(images, beam=beam, rotations=rotations, batch=batch, advance=advance)
+            numbers = range(start, min(start + 64 * batch, len(store)))
+            images = store.pixels(numbers)
+            readings += self.read(images, options, rotations=rotations, batch=batch, advance=advance, numbers=numbers)
         return readings
 
+    def _check(self, options: SearchOptions) -> None:
+        """Raises `UserError` for what a CTC reader cannot do: it says all characters at once, none after the other."""
+        mine = self.options.model_dump(exclude={"beam", "n_best"})
+        other = [f"--{name.replace('_', '-')}" for name, value in mine.items() if getattr(options, name) != value]
+        if other and isinstance(self.models[0], ImageToFrames):
+            raise UserError(
+                f"{', '.join(other)} {'is' if len(other) == 1 else 'are'} for readers that write one character after "
+                "the other (model.preset=reader-transformer); this one reads by CTC: leave that out"
+            )
+
     def _read(
-        self, crops: Sequence[Pixels], beam: int | None, batch: int, advance: Callable[[int], None] | None
+        self,
+        crops: Sequence[Pixels],
+        options: SearchOptions,
+        numbers: Sequence[int],
+        batch: int,
+        advance: Callable[[int], None] | None,
     ) -> list[Reading]:
         widths = [self.shape.width_of(pixels) for pixels in crops]
         results = [Reading("", 0.0)] * len(crops)
 
         def work(places: list[int]) -> list[Reading]:
             images = self.shape.tensor([crops[place] for place in places], widths[places[0]]).to(self.device)
-            return self.text_of(images, self.beam if beam is None else beam)
+            return self.text_of(images, options, [numbers[place] for place in places])
 
         with evaluating(*self.models):
             for places, found in side_by_side(work, by_width(widths, batch), self.device):
@@ -159,23 +201,30 @@ class Reader:
                     advance(len(places))
         return results
 
-    def text_of(self, images: Tensor, beam: int) -> list[Reading]:
-        """The readings of prepared images of one width, (B, C, H, W)."""
+    def text_of(self, images: Tensor, options: SearchOptions, numbers: Sequence[int]) -> list[Reading]:
+        """The readings of prepared images of one width, (B, C, H, W); `numbers` as in `read`."""
         first = self.models[0]
         with torch.inference_mode():
             if isinstance(first, ImageToFrames):
                 logits = first(images)
-                found = ctc.greedy(logits) if beam == 1 else [best[0] for best in ctc.prefix_search(logits, beam)]
-                return [self._reading(one.tokens, one.log_probability, one.confidences) for one in found]
-            writers = [model for model in self.models if isinstance(model, ImageToText)]
-            return self._written(writers, images, beam)
+                if options.beam == 1:
+                    found = [[one] for one in ctc.greedy(logits)]
+                else:
+                    found = ctc.prefix_search(logits, options.beam, options.n_best)
+                read = [[self._reading(one.tokens, one.log_probability, one.confidences) for one in n] for n in found]
+            else:
+                writers = [model for model in self.models if isinstance(model, ImageToText)]
+                read = self._written(writers, images, options, numbers)
+        return [replace(best, others=tuple(others)) for best, *others in read]
 
-    def _written(self, models: list[ImageToText], images: Tensor, beam: int) -> list[Reading]:
+    def _written(
+        self, models: list[ImageToText], images: Tensor, options: SearchOptions, numbers: Sequence[int]
+    ) -> list[list[Reading]]:
         """Search, then one forced pass over the winners for the probability of each character."""
         writer = ImageWriter(models, [self.charset.vocabulary()] * len(models))
-        options = SearchOptions.model_validate({"beam": beam, "length_penalty": 0.0})
-        answers = writer.write(images, options, numbers=range(len(images)), max_length=writer.room)
-        best: list[Hypothesis] = [found[0] for found in answers]
+        answers = writer.write(images, options, numbers=numbers, max_length=writer.room)
+        best: list[Hypothesis] = [one for found in answers for one in found]
+        shown = images.repeat_interleave(torch.tensor([len(found) for found in answers], device=images.device), 0)
         longest = max(len(one.tokens) for one in best)
         forced = torch.full((len(best), longest + 1), PAD)
         wanted = torch.full((len(best), longest + 1), PAD)
@@ -183,9 +232,10 @@ class Reader:
             forced[row, : len(one.tokens) + 1] = torch.tensor([BEGIN, *one.tokens])
             wanted[row, : len(one.tokens) + 1] = torch.tensor([*one.tokens, END])
         forced, wanted = forced.to(self.device), wanted.to(self.device)
-        shares = torch.stack([model(images, forced).float().softmax(-1) for model in models]).mean(0)
+        shares = torch.stack([model(shown, forced).float().softmax(-1) for model in models]).mean(0)
         sure = shares.gather(2, wanted[:, :, None])[:, :, 0].cpu().tolist()
-        return [self._reading(one.tokens, one.log_probability, row) for one, row in zip(best, sure, strict=True)]
+        rows = iter([self._reading(one.tokens, one.log_probability, row) for one, row in zip(best, sure, strict=True)])
+        return [[next(rows) for _ in found] for found in answers]
 
     def _reading(self, tokens: list[int], log_probability: float, confidences: Sequence[float]) -> Reading:
         characters = tuple(
