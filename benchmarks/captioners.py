@@ -81,7 +81,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder of the runs")
     parser.add_argument("--results", type=Path, default=HERE / "captioners.json")
     parser.add_argument("changes", nargs="*", metavar="KEY=VALUE", help="for every training: training.steps=4")
-    asked = parser.parse_args()
+    asked = parser.parse_intermixed_args()  # KEY=VALUE may stand behind the options
     asked.out.mkdir(parents=True, exist_ok=True)
     runs, values = Runs(asked.out, asked.changes), dict[str, Any]()
     rows: list[tuple[str, ...]] = []

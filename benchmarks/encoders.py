@@ -148,7 +148,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder of the runs")
     parser.add_argument("--results", type=Path, default=HERE, help="folder of encoders.json and the figure")
     parser.add_argument("changes", nargs="*", metavar="KEY=VALUE", help="keys of the recipe to change in every run")
-    asked = parser.parse_args()
+    asked = parser.parse_intermixed_args()  # KEY=VALUE may stand behind the options
     try:
         values, figure = TABLES[asked.table](Runs(asked.out, asked.data.resolve(), asked.changes))
     except UserError as error:
