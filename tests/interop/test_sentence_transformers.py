@@ -11,7 +11,7 @@ import torch
 from jumok.data.tokenizer import Tokenizer, TokenizerConfig
 from jumok.errors import UserError
 from jumok.interop.sentence_transformers import save
-from jumok.models.sentence_encoder import CONFIGS, SentenceEncoder, TransformerEncoderConfig
+from jumok.models.sentence_encoder import CONFIGS, DANConfig, SentenceEncoder, TransformerEncoderConfig
 from jumok.tasks.embed_predict import SentenceEmbedder
 
 LINES = [f"A man number {i} is Riding  a horse, no. {i * 7}. 안녕 하세요" for i in range(60)]
@@ -56,12 +56,33 @@ def test_the_vectors_are_equal(tokenizer: Tokenizer, tmp_path: Path, changes: di
 
 
 @pytest.mark.parametrize(
+    ("changes", "lowercase"), [({"pool": "weighted"}, True), ({"pool": "mean", "projection": 24, "scales": 1}, False)]
+)
+def test_a_dan_leaves_as_a_table(
+    tokenizer: Tokenizer, tmp_path: Path, changes: dict[str, Any], lowercase: bool
+) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    torch.manual_seed(1)
+    model = SentenceEncoder(DANConfig(vocab_size=tokenizer.vocab_size, dim=32, depth=0, max_len=24, **changes)).eval()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    save(model, tokenizer, tmp_path / "out", lowercase=lowercase)
+    theirs = SentenceTransformer(str(tmp_path / "out"), device="cpu")
+    lines = [*LINES[:7], *ODD]
+    ours = SentenceEmbedder(model, tokenizer, lowercase=lowercase)(lines)
+    np.testing.assert_allclose(theirs.encode(lines), ours, atol=1e-5)
+    np.testing.assert_allclose(theirs.encode([""]), [np.zeros(ours.shape[1])], atol=1e-6)
+
+
+@pytest.mark.parametrize(
     ("family", "changes", "part"),
     [
         ("transformer", {"norm": "pre"}, "norm = pre"),
         ("transformer", {"positions": "rotary"}, "positions = rotary"),
         ("transformer", {"embedding_norm": False}, "embedding_norm = false"),
-        ("dan", {}, "architecture = dan"),
+        ("dan", {"depth": 2}, "depth = 2 of a DAN"),
+        ("dan", {"depth": 0, "pool": "sqrt"}, "pool = sqrt of a DAN"),
     ],
 )
 def test_what_bert_has_no_place_for_is_named(
@@ -71,7 +92,7 @@ def test_what_bert_has_no_place_for_is_named(
     if family == "transformer":
         values |= {"heads": 4, "depth": 1, "embedding_norm": True, "activation": "gelu", "positions": "learned"}
     model = SentenceEncoder(CONFIGS[family](**values | changes))
-    with pytest.raises(UserError, match=f"has no {part}"):
+    with pytest.raises(UserError, match=f"has no place for {part}"):
         save(model, tokenizer, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

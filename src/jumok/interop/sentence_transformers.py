@@ -1,5 +1,7 @@
 """Sentence encoders as sentence-transformers reads them: a BERT with our weights, pooling, projection, length 1.
 
+Or, of a DAN without hidden layers, a table with a vector for each token, which are averaged.
+
 ::
 
     save(model, tokenizer, "folder", lowercase=True)
@@ -19,11 +21,12 @@ from safetensors.torch import save as serialize
 from tokenizers import Regex, normalizers, processors
 from tokenizers import Tokenizer as Inner
 from torch import Tensor
+from torch.nn import functional as F
 
 from jumok.data.tokenizer import BEGIN, PAD, SPECIALS, UNKNOWN, Tokenizer
 from jumok.errors import UserError
 from jumok.files import atomic_write, make_room, write_folder
-from jumok.models.sentence_encoder import AnyConfig, SentenceEncoder, TransformerEncoderConfig
+from jumok.models.sentence_encoder import AnyConfig, DANConfig, SentenceEncoder, TransformerEncoderConfig
 from jumok.nn.pooling import WeightedPool
 
 _POOLS = {"sqrt": "mean_sqrt_len_tokens", "mean": "mean", "weighted": "mean", "class": "cls"}
@@ -39,43 +42,71 @@ _BLOCK = {
 
 @torch.no_grad()
 def save(model: SentenceEncoder, tokenizer: Tokenizer, folder: str | Path, *, lowercase: bool = False) -> None:
-    """Write `folder`, which must be new or empty. Raises `UserError`, naming them, for parts that a BERT has not."""
+    """Write `folder`, new or empty. Raises `UserError`, naming them, for parts that have no place there."""
     config, folder = model.config, Path(folder)
-    wrong = unsupported(config)
-    if wrong or not isinstance(config, TransformerEncoderConfig):
+    if wrong := unsupported(config):
         raise UserError(
-            f"this encoder cannot leave as a BERT, which has no {', no '.join(wrong)}; "
-            "train one with model.preset = bert to export it"
+            f"this encoder cannot leave: sentence-transformers has no place for {', '.join(wrong)}; train one with "
+            "model.preset = bert, or a DAN with model.depth = 0 and model.pool = weighted or mean, to export it"
         )
     make_room(folder)
-    parts = _modules(model, tokenizer)
+    writing = _bert_files if isinstance(config, TransformerEncoderConfig) else _table_files
 
     def write(place: Path) -> None:
-        _write(place / "config.json", _bert_config(config))
-        _weights(place, _bert(model))
-        _write_tokenizer(place, tokenizer, config, lowercase)
-        _write(place / "sentence_bert_config.json", {"max_seq_length": config.max_len, "do_lower_case": False})
-        for name, values, tensors in parts:
-            own = place / name
-            own.mkdir()
-            _write(own / "config.json", values)
-            if tensors:
-                _weights(own, tensors)
-        modules = [{"idx": 0, "name": "0", "path": "", "type": f"{_MODULES}Transformer"}]
-        modules += [
-            {"idx": i, "name": str(i), "path": name, "type": _MODULES + name.split("_", 1)[1]}
-            for i, (name, *_) in enumerate(parts, start=1)
+        modules = writing(model, tokenizer, lowercase, place)
+        listed = [
+            {"idx": i, "name": str(i), "path": name, "type": _MODULES + kind} for i, (name, kind) in enumerate(modules)
         ]
-        atomic_write(place / "modules.json", json.dumps(modules, indent=2) + "\n")
+        atomic_write(place / "modules.json", json.dumps(listed, indent=2) + "\n")
         _write(place / "config_sentence_transformers.json", {"similarity_fn_name": "cosine", "prompts": {}})
 
     write_folder(folder, write)
 
 
+def _bert_files(model: SentenceEncoder, tokenizer: Tokenizer, lowercase: bool, place: Path) -> list[tuple[str, str]]:
+    """Write a BERT and what follows it into `place`; folder and kind of each module."""
+    config = model.config
+    assert isinstance(config, TransformerEncoderConfig)
+    _write(place / "config.json", _bert_config(config))
+    _weights(place, _bert(model))
+    _write_tokenizer(place, tokenizer, config, lowercase)
+    _write(place / "sentence_bert_config.json", {"max_seq_length": config.max_len, "do_lower_case": False})
+    parts = _modules(model, tokenizer)
+    for name, values, tensors in parts:
+        own = place / name
+        own.mkdir()
+        _write(own / "config.json", values)
+        if tensors:
+            _weights(own, tensors)
+    return [("", "Transformer"), *((name, name.split("_", 1)[1]) for name, *_ in parts)]
+
+
+def _table_files(model: SentenceEncoder, tokenizer: Tokenizer, lowercase: bool, place: Path) -> list[tuple[str, str]]:
+    """The same of a DAN without hidden layers: the table of ``w(t) (W x_t + b)``, whose mean has the same direction.
+
+    For ``W (sum_i w_i x_i / sum_i w_i) + b`` is ``sum_i w_i (W x_i + b)``, but for its length.
+    """
+    own = {name: tensor.detach().float() for name, tensor in model.state_dict().items()}
+    words = own["encoder.tokens.embedding.weight"] * math.sqrt(model.config.dim)
+    weights = model.pool.weight if isinstance(model.pool, WeightedPool) else words.new_ones(len(words))
+    table = weights[:, None] * F.linear(words, own["head.0.weight"], own["head.0.bias"])
+    names = "0_StaticEmbedding", "1_Normalize"
+    for name in names:
+        (place / name).mkdir()
+    _weights(place / names[0], {"embedding.weight": table})
+    _write_tokenizer(place / names[0], tokenizer, model.config, lowercase)
+    _write(place / names[1] / "config.json", {})
+    return [(name, name.split("_", 1)[1]) for name in names]
+
+
 def unsupported(config: AnyConfig) -> list[str]:
-    """What of an encoder BERT has no place for, named one by one."""
-    if not isinstance(config, TransformerEncoderConfig):
-        return [f"architecture = {config.architecture}"]
+    """What of an encoder has no place in a BERT, or of a DAN in a table, named one by one."""
+    if isinstance(config, DANConfig):
+        hidden = {
+            f"depth = {config.depth} of a DAN": config.depth > 0,
+            f"pool = {config.pool} of a DAN": config.pool == "sqrt",
+        }
+        return [what for what, wrong in hidden.items() if wrong]
     found = {
         f"norm = {config.norm}": config.norm != "post",
         f"activation = {config.activation}": config.activation == "swiglu",
@@ -160,6 +191,8 @@ def _write_tokenizer(place: Path, tokenizer: Tokenizer, config: AnyConfig, lower
         [*before, *([normalizers.Lowercase()] if lowercase else []), tokenizer.inner.normalizer]
     )
     begin = SPECIALS[BEGIN]
+    # a table reads all that it is given
+    inner.enable_truncation(config.max_len)
     if config.pool == "class":
         inner.post_processor = processors.TemplateProcessing(single=f"{begin} $A", special_tokens=[(begin, BEGIN)])
     atomic_write(place / "tokenizer.json", inner.to_str())
