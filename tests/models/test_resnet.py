@@ -10,7 +10,7 @@ from tests.models.small import shake
 from torch import Tensor, nn
 
 from jumok.models.classifiers import build, read_config, transferred
-from jumok.models.resnet import BasicBlock, ResNet, ResNetBodyConfig, ResNetConfig, ResNetEncoder
+from jumok.models.resnet import BasicBlock, PointConvolution, ResNet, ResNetBodyConfig, ResNetConfig, ResNetEncoder
 from jumok.training.weights import load_weights, weights_of
 
 SMALL: dict[str, Any] = {
@@ -102,6 +102,22 @@ def test_receptive_fields_of_a_line_of_text(stem: str) -> None:
     for axis, side in ((touched.any(1), "height"), (touched.any(0), "width")):
         extent = int(axis.nonzero().max() - axis.nonzero().min()) + 1
         assert extent == fields[side][-1] if stem == "small" else fields[side][-1] - 6 <= extent <= fields[side][-1]
+
+
+@pytest.mark.parametrize("step", [(2, 2), (2, 1), (1, 3)])
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+def test_a_point_with_a_stride_is_a_convolution_and_its_gradient_lies_as_the_images_do(
+    step: tuple[int, int], layout: torch.memory_format
+) -> None:
+    point = PointConvolution(5, 3, 1, stride=step, bias=False)
+    given = torch.randn(2, 5, 11, 14).to(memory_format=layout).requires_grad_()
+    ours = point(given)
+    theirs = torch.nn.functional.conv2d(given.contiguous(), point.weight, stride=step)
+    torch.testing.assert_close(ours, theirs)
+    weights = torch.randn_like(theirs)
+    found, expected = (torch.autograd.grad((image * weights).sum(), given)[0] for image in (ours, theirs))
+    torch.testing.assert_close(found, expected)
+    assert found.is_contiguous(memory_format=layout)
 
 
 @pytest.mark.parametrize("stem", ["small", "imagenet"])

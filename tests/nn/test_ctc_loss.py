@@ -44,10 +44,12 @@ def test_equal_to_brute_force(frames: int, tokens: int, texts: list[list[int]], 
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_equal_to_torch_with_its_gradient(dtype: torch.dtype) -> None:
-    logits = torch.randn(7, 19, 11).to(dtype).requires_grad_()
+@pytest.mark.parametrize("tokens", [4, 11, 500])  # of few many are equal, of many most are in no text
+@pytest.mark.parametrize("scale", [1.0, 8.0])  # sure of itself, and wrong
+def test_equal_to_torch_with_its_gradient(dtype: torch.dtype, tokens: int, scale: float) -> None:
+    logits = (scale * torch.randn(7, 19, tokens)).to(dtype).requires_grad_()
     lengths = torch.tensor([1, 8, 0, 5, 3, 9, 2])
-    targets = torch.randint(1, 11, (7, 9))
+    targets = torch.randint(1, tokens, (7, 9))
     found = ctc_loss(logits, targets, lengths)
     log_p = logits.double().log_softmax(-1).transpose(0, 1)
     expected = F.ctc_loss(log_p, targets, torch.full((7,), 19), lengths, reduction="sum")

@@ -203,16 +203,14 @@ def channels_last(images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
 
 
 class PointConvolution(nn.Conv2d):
-    """A 1x1 convolution with a stride; over images that lie pixel by pixel, of the pixels it reads, cut out first.
+    """A 1x1 convolution with a stride: of the pixels it reads, cut out first.
 
-    PyTorch 2.13's own kernel for these writes past its memory on the CPU, where channels are few.
+    PyTorch 2.13's own kernel for these writes past its memory on the CPU, where channels are few and images lie pixel
+    by pixel. Pooling of one pixel cuts, and its gradient lies as the images do, which a slice's does not.
     """
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B D h w"]:
-        if not x.is_contiguous(memory_format=torch.channels_last):
-            return super().forward(x)
-        down, across = self.stride
-        return F.conv2d(x[:, :, ::down, ::across], self.weight)
+        return F.conv2d(F.avg_pool2d(x, 1, self.stride), self.weight)
 
 
 def _convolution(before: int, after: int, kernel: int, stride: tuple[int, int]) -> nn.Conv2d:

@@ -1,5 +1,6 @@
 """Losses of what is written: cross-entropy over a large vocabulary, which never holds all logits; and CTC."""
 
+import math
 from typing import Any, NamedTuple
 
 import torch
@@ -9,6 +10,7 @@ from torch.nn import functional
 
 BLANK = 0  # of CTC; the padding of texts
 ROWS = 1024  # logits of 1,024 x 8,000 in bf16 stay in the last cache; fewer rows add up the weight gradient more often
+_NEVER = -1e4  # log p of what is not said; torch's gradient of minus infinity would be no number
 
 
 class CrossEntropy(NamedTuple):
@@ -56,16 +58,45 @@ def ctc_loss(logits: Float[Tensor, "B T V"], targets: Int[Tensor, "B N"], length
         targets: tokens, never the blank; what stands after `lengths` is not read.
         lengths: real tokens of each text.
     """
-    frames, log_p = logits.shape[1], logits.float().log_softmax(-1)
-    places = torch.arange(targets.shape[1], device=targets.device)[1:]
-    repeats = ((targets[:, 1:] == targets[:, :-1]) & (places < lengths[:, None])).sum(1)
+    frames, places = logits.shape[1], torch.arange(targets.shape[1], device=targets.device)
+    real = places < lengths[:, None]
+    repeats = ((targets[:, 1:] == targets[:, :-1]) & real[:, 1:]).sum(1)
     unfit = lengths + repeats > frames
+
+    # Of V classes a text needs the blank and its own N: column 0, and for each token the one of its first place.
+    used = functional.pad(targets.masked_fill(~real, BLANK), (1, 0), value=BLANK)
+    columns = (used[:, :, None] == used[:, None, :]).int().argmax(-1)
+    log_p = _LogProbabilities.apply(logits, used)  # type: ignore[no-untyped-call]
+    spare = columns != torch.arange(used.shape[1], device=used.device)
+    # torch's gradient is that of normalised columns, so what these have together is taken out, and counted apart
+    share = log_p.masked_fill(spare[:, None], -math.inf).logsumexp(-1, keepdim=True)
+    alone = (log_p - share).masked_fill(spare[:, None], _NEVER)
     sizes = torch.full_like(lengths, frames)
     # a text without an alignment would be infinitely unlikely
-    total = functional.ctc_loss(
-        log_p.transpose(0, 1), targets, sizes, lengths, blank=BLANK, reduction="sum", zero_infinity=True
+    said = functional.ctc_loss(
+        alone.transpose(0, 1), columns[:, 1:], sizes, lengths, blank=BLANK, reduction="sum", zero_infinity=True
     )
-    return CTC(total, unfit.sum())
+    return CTC(said - share.masked_fill(unfit[:, None, None], 0.0).sum(), unfit.sum())
+
+
+class _LogProbabilities(torch.autograd.Function):
+    """``log softmax(logits)`` (B, T, V) of the classes (B, N) only, in float32: neither it nor its gradient of all."""
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, classes: Tensor) -> Tensor:
+        log_z = torch.stack([one.float().logsumexp(-1, keepdim=True) for one in logits])  # one at a time stays in cache
+        ctx.save_for_backward(logits, classes, log_z)
+        return logits.gather(2, classes[:, None].expand(-1, logits.shape[1], -1)).float() - log_z
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        logits, classes, log_z = ctx.saved_tensors
+        result = torch.empty_like(logits)
+        for place, one in enumerate(logits):
+            p = (one.float() - log_z[place]).exp_()  # d log p_c / d logits = onehot(c) - p
+            p *= -grad[place].sum(-1, keepdim=True)
+            result[place] = p.scatter_add_(1, classes[place].expand(len(p), -1), grad[place])
+        return result, None
 
 
 class _ChunkedCrossEntropy(torch.autograd.Function):

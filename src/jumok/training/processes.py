@@ -7,6 +7,7 @@ Every process runs the whole program (`--devices 2` starts the others as torchru
 import atexit
 import logging
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
@@ -62,6 +63,8 @@ def start(options: TrainingOptions, precision: str, threads: int | None) -> Fabr
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # not a line per process about processes
     fabric.launch()
     if several:
+        # weights of 1x1 convolutions: their strides differ in sides of one pixel, which means nothing
+        warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
         # gloo's threads still hold tensors: freed after the interpreter has ended, they abort the process
         atexit.register(leave)
     if kind == "cpu":
