@@ -78,4 +78,4 @@ def test_it_learns_to_say_what_is_there(pictures: Path, tmp_path: Path, name: st
     result = evaluate(Captioner.load(tmp_path / "run", device="cpu"), read_captions(pictures, "val"))
     assert result.exact_scenes is not None
     assert result.exact_scenes >= least
-    assert time.process_time() - started < 40, "some seconds of one core"
+    assert time.process_time() - started < 60, "a minute of one core; half of one where nothing else runs"
