@@ -66,7 +66,7 @@ def ctc_loss(logits: Float[Tensor, "B T V"], targets: Int[Tensor, "B N"], length
     # Of V classes a text needs the blank and its own N: column 0, and for each token the one of its first place.
     used = functional.pad(targets.masked_fill(~real, BLANK), (1, 0), value=BLANK)
     columns = (used[:, :, None] == used[:, None, :]).int().argmax(-1)
-    log_p = _LogProbabilities.apply(logits, used)  # type: ignore[no-untyped-call]
+    log_p = logits.float().log_softmax(-1).gather(2, used[:, None].expand(-1, frames, -1))
     spare = columns != torch.arange(used.shape[1], device=used.device)
     # torch's gradient is that of normalised columns, so what these have together is taken out, and counted apart
     share = log_p.masked_fill(spare[:, None], -math.inf).logsumexp(-1, keepdim=True)
@@ -77,26 +77,6 @@ def ctc_loss(logits: Float[Tensor, "B T V"], targets: Int[Tensor, "B N"], length
         alone.transpose(0, 1), columns[:, 1:], sizes, lengths, blank=BLANK, reduction="sum", zero_infinity=True
     )
     return CTC(said - share.masked_fill(unfit[:, None, None], 0.0).sum(), unfit.sum())
-
-
-class _LogProbabilities(torch.autograd.Function):
-    """``log softmax(logits)`` (B, T, V) of the classes (B, N) only, in float32: neither it nor its gradient of all."""
-
-    @staticmethod
-    def forward(ctx: Any, logits: Tensor, classes: Tensor) -> Tensor:
-        log_z = torch.stack([one.float().logsumexp(-1, keepdim=True) for one in logits])  # one at a time stays in cache
-        ctx.save_for_backward(logits, classes, log_z)
-        return logits.gather(2, classes[:, None].expand(-1, logits.shape[1], -1)).float() - log_z
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        logits, classes, log_z = ctx.saved_tensors
-        result = torch.empty_like(logits)
-        for place, one in enumerate(logits):
-            p = (one.float() - log_z[place]).exp_()  # d log p_c / d logits = onehot(c) - p
-            p *= -grad[place].sum(-1, keepdim=True)
-            result[place] = p.scatter_add_(1, classes[place].expand(len(p), -1), grad[place])
-        return result, None
 
 
 class _ChunkedCrossEntropy(torch.autograd.Function):
